@@ -1,0 +1,1 @@
+"""The compiled hot path: scan a plain request, find its page in memory, write the answer."""

@@ -1,0 +1,107 @@
+"""Pages (finished responses) and the byte-bounded cache that holds them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from fazt._speedups.statistics import SiteState
+
+class Variant(NamedTuple):
+    """One coding of a page's body, as the resolver hands it over."""
+
+    encoding: str  # "" (identity), "gzip", "br", "zstd"
+    etag: bytes  # with its quotes; b"" for an answer without validators
+    size: int  # bytes of the body in this coding
+    body: bytes | None  # None: too large to be kept, to be read from `source`
+    source: Any  # an edge.bodies.Source where body is None
+
+class Page:
+    """A finished response in each of its codings.
+
+    `headers` are the fields of the response except Date, Content-Length, Content-Encoding and ETag, which are made here.
+    `variants` holds identity first. Of several codings that a client likes equally the smallest is sent.
+    """
+
+    def __init__(
+        self,
+        site: SiteState,
+        generation: int,
+        status: int,
+        headers: Sequence[tuple[bytes, bytes]],
+        variants: Sequence[Variant],
+        *,
+        keep: bool,
+        last_modified: bytes = b"",
+    ) -> None: ...
+    @property
+    def site(self) -> SiteState: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def keep(self) -> bool:
+        """Whether the cache may hold it: the same for everybody, at any time, whatever the query."""
+    @property
+    def last_modified(self) -> bytes: ...
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]: ...
+    @property
+    def variants(self) -> tuple[Variant, ...]: ...
+    @property
+    def size(self) -> int:
+        """Bytes of memory that it is charged with in the cache."""
+    def choose(self, acceptable: int) -> int:
+        """Return the index of the variant to send for a mask of codings (1 gzip, 2 br, 4 zstd)."""
+    def fields(self, index: int) -> tuple[tuple[bytes, bytes], ...]:
+        """Return all fields of the 200 answer for that variant except Date, in the order they are sent."""
+    def response(self, index: int, clock: "Clock") -> bytes:
+        """Return head and body of the answer; only where the variant's body is in memory."""
+    def head(self, index: int, clock: "Clock") -> bytes:
+        """Return the answer to HEAD: the same head, no body."""
+    def not_modified(self, index: int, clock: "Clock") -> bytes:
+        """Return the 304 with the Vary, ETag, Cache-Control, Content-Location, Expires, Last-Modified of its 200."""
+
+class Clock:
+    """The time as the hot path sees it; `tick` is called by a timer, at least once a second."""
+
+    def __init__(self) -> None: ...
+    def tick(self) -> None: ...
+    @property
+    def date(self) -> bytes:
+        """The IMF-fixdate of now (29 bytes), RFC 9110 5.6.7."""
+    @property
+    def now_ms(self) -> int: ...
+
+class CacheStatistics(NamedTuple):
+    """The cache as it stands."""
+
+    entries: int
+    negative_entries: int
+    bytes: int
+    max_bytes: int
+    hits: int
+    misses: int
+    evictions: int
+    stale: int
+
+class Pages:
+    """The page cache: bounded in bytes, least recently used goes first, resistant to scans.
+
+    A new page is on probation (a tenth of the bytes); a second use protects it. Pages with status 404 are negative
+    entries: bounded in number, all forgotten at any change.
+    """
+
+    def __init__(self, max_bytes: int, max_negative: int = 4096) -> None: ...
+    @property
+    def generation(self) -> int:
+        """Rises with every change; read it before reading the store, and give it to the page made from it."""
+    def site(self, name: str) -> SiteState:
+        """Return the state of a site, made at the first call. Only for names that exist."""
+    def sites(self) -> list[SiteState]: ...
+    def get(self, key: bytes) -> Page | None: ...
+    def put(self, key: bytes, page: Page) -> bool:
+        """Keep the page under host + path as they came, unless it is stale, too large or not to be kept."""
+    def forget(self, names: Iterable[str]) -> None:
+        """Make every page of these sites stale, and all negative entries."""
+    def clear(self) -> None: ...
+    def statistics(self) -> CacheStatistics: ...

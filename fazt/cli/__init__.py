@@ -1,0 +1,1 @@
+"""The `fazt` command, one module a command group."""

@@ -1,0 +1,13 @@
+"""The compiled modules of Fazt; everything else about the package is in pyproject.toml."""
+
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+
+SPEEDUPS = ["hosts", "lane", "pages", "scan", "statistics"]
+
+extensions = [
+    Extension(f"fazt._speedups.{name}", [f"fazt/_speedups/{name}.pyx"], extra_compile_args=["-O3"]) for name in SPEEDUPS
+]
+extensions.append(Extension("fazt.bench.load", ["fazt/bench/load.pyx"], extra_compile_args=["-O3"]))
+
+setup(ext_modules=cythonize(extensions, language_level=3, build_dir="build/cython"))
