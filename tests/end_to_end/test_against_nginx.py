@@ -249,7 +249,7 @@ def test_several_ranges(folder: Path, both: Both) -> None:
 
 @pytest.mark.slow
 def test_coded_bodies_are_the_file(folder: Path, fazt: FaztServer) -> None:
-    """Every coding decodes to the file; its ETag is the hash of the coded bytes; nothing coded is larger than the file."""
+    """Every coding decodes to the file, its ETag is the hash of the coded bytes, and none is larger than the file."""
     decoders: dict[str, Callable[[bytes], bytes]] = {
         "gzip": gzip.decompress,
         "br": brotli.decompress,
