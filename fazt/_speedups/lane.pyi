@@ -5,7 +5,7 @@ import asyncio
 from fazt._speedups.pages import Clock, Pages
 from fazt._speedups.statistics import AccessRing
 
-class Lane(asyncio.Protocol):
+class Lane:
     """One connection. `data_received` answers what it can and hands every other byte to `feed`, in order.
 
     The lane serves only while `lane_open` is true and the transport is writable; the subclass closes it (sets it to
@@ -14,11 +14,17 @@ class Lane(asyncio.Protocol):
 
     lane_open: bool
     writable: bool  # False between pause_writing and resume_writing
+    transport_used: bool  # something may wait in the transport's own queue
+    descriptor: int  # the socket's, for direct writes; -1: none
     client: str  # the client's address for the records
-    transport: asyncio.Transport | None
+    transport: asyncio.Transport
     last_active: float  # Clock seconds (monotonic) of the last request that the lane answered
+    pages: Pages
+    clock: Clock
+    ring: AccessRing
 
     def __init__(self, pages: Pages, clock: Clock, ring: AccessRing) -> None: ...
-    def data_received(self, data: bytes) -> None: ...
+    def data_received(self, data: bytes) -> None:
+        """Answer the plain requests at the front of the bytes, and feed the rest."""
     def feed(self, data: bytes) -> None:
         """Take bytes that the lane declined; to be overridden."""

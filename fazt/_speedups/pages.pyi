@@ -21,6 +21,15 @@ class Page:
     `variants` holds identity first. Of several codings that a client likes equally the smallest is sent.
     """
 
+    site: SiteState
+    generation: int
+    status: int
+    keep: bool  # whether the cache may hold it: the same for everybody, at any time, whatever the query
+    last_modified: bytes
+    headers: tuple[tuple[bytes, bytes], ...]
+    size: int  # bytes of memory that it is charged with in the cache
+    available: int  # mask of the codings that there are (1 gzip, 2 br, 4 zstd)
+
     def __init__(
         self,
         site: SiteState,
@@ -32,45 +41,35 @@ class Page:
         keep: bool,
         last_modified: bytes = b"",
     ) -> None: ...
-    @property
-    def site(self) -> SiteState: ...
-    @property
-    def generation(self) -> int: ...
-    @property
-    def status(self) -> int: ...
-    @property
-    def keep(self) -> bool:
-        """Whether the cache may hold it: the same for everybody, at any time, whatever the query."""
-    @property
-    def last_modified(self) -> bytes: ...
-    @property
-    def headers(self) -> tuple[tuple[bytes, bytes], ...]: ...
-    @property
-    def variants(self) -> tuple[Variant, ...]: ...
-    @property
-    def size(self) -> int:
-        """Bytes of memory that it is charged with in the cache."""
     def choose(self, acceptable: int) -> int:
-        """Return the index of the variant to send for a mask of codings (1 gzip, 2 br, 4 zstd)."""
+        """Return the index of the variant to send for a mask of codings."""
     def fields(self, index: int) -> tuple[tuple[bytes, bytes], ...]:
         """Return all fields of the 200 answer for that variant except Date, in the order they are sent."""
+    def etag(self, index: int) -> bytes:
+        """Return the entity tag of a variant with its quotes; b"" where it has none."""
+    def length(self, index: int) -> int:
+        """Return the number of bytes of a variant's body."""
+    def body(self, index: int) -> memoryview | None:
+        """Return a view of a variant's body; None where it has to be read from its source."""
+    def source(self, index: int) -> Any:
+        """Return the source that a variant's body is read from; None where it is in memory."""
     def response(self, index: int, clock: "Clock") -> bytes:
         """Return head and body of the answer; only where the variant's body is in memory."""
     def head(self, index: int, clock: "Clock") -> bytes:
         """Return the answer to HEAD: the same head, no body."""
     def not_modified(self, index: int, clock: "Clock") -> bytes:
-        """Return the 304 with the Vary, ETag, Cache-Control, Content-Location, Expires, Last-Modified of its 200."""
+        """Return the 304 that belongs to the variant's 200 (RFC 9110 15.4.5)."""
 
 class Clock:
     """The time as the hot path sees it; `tick` is called by a timer, at least once a second."""
 
+    date: bytes  # the IMF-fixdate of now (29 bytes), RFC 9110 5.6.7
+    now_ms: int
+    monotonic: float
+
     def __init__(self) -> None: ...
-    def tick(self) -> None: ...
-    @property
-    def date(self) -> bytes:
-        """The IMF-fixdate of now (29 bytes), RFC 9110 5.6.7."""
-    @property
-    def now_ms(self) -> int: ...
+    def tick(self) -> None:
+        """Read the clocks."""
 
 class CacheStatistics(NamedTuple):
     """The cache as it stands."""
@@ -87,21 +86,25 @@ class CacheStatistics(NamedTuple):
 class Pages:
     """The page cache: bounded in bytes, least recently used goes first, resistant to scans.
 
-    A new page is on probation (a tenth of the bytes); a second use protects it. Pages with status 404 are negative
-    entries: bounded in number, all forgotten at any change.
+    A new page is on probation; a second use protects it. Pages with status 404 are negative entries: bounded in number
+    and bytes, all forgotten at any change.
     """
 
+    generation: int  # rises with every change; read it before reading the store, and give it to the page made from it
+    max_bytes: int
+
     def __init__(self, max_bytes: int, max_negative: int = 4096) -> None: ...
-    @property
-    def generation(self) -> int:
-        """Rises with every change; read it before reading the store, and give it to the page made from it."""
     def site(self, name: str) -> SiteState:
         """Return the state of a site, made at the first call. Only for names that exist."""
-    def sites(self) -> list[SiteState]: ...
-    def get(self, key: bytes) -> Page | None: ...
+    def sites(self) -> list[SiteState]:
+        """Return the states of all sites seen so far."""
+    def get(self, key: bytes) -> Page | None:
+        """Return the page under a key (host + path as they came), or None; count the hit or miss."""
     def put(self, key: bytes, page: Page) -> bool:
         """Keep the page under host + path as they came, unless it is stale, too large or not to be kept."""
     def forget(self, names: Iterable[str]) -> None:
-        """Make every page of these sites stale, and all negative entries."""
-    def clear(self) -> None: ...
-    def statistics(self) -> CacheStatistics: ...
+        """Make every page of these sites stale, and all negative entries; from any thread."""
+    def clear(self) -> None:
+        """Empty the cache; what is being made now is not kept either."""
+    def statistics(self) -> CacheStatistics:
+        """Return the cache as it stands."""

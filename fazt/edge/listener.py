@@ -1,0 +1,137 @@
+"""The edge's sockets: listening, the sweep of deadlines, and a stop that finishes what has begun."""
+
+import asyncio
+import contextlib
+import errno
+import logging
+import os
+import resource
+import socket
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from fazt._speedups.pages import Clock, Pages
+from fazt._speedups.statistics import AccessRing
+from fazt.edge.deadlines import check
+from fazt.edge.limits import Limits
+from fazt.edge.parts import Parts, Resolve
+from fazt.edge.protocol import HttpProtocol
+from fazt.errors import ListenError
+
+log = logging.getLogger("fazt.edge")
+BACKLOG = 4096
+SWEEP_S = 1.0
+
+
+class Edge:
+    """The server's front; made inside a running event loop."""
+
+    def __init__(
+        self,
+        resolve: Resolve,
+        app: Callable[..., Awaitable[None]],
+        *,
+        pages: Pages,
+        clock: Clock,
+        ring: AccessRing,
+        limits: Limits,
+        lane: bool = True,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        self._parts = Parts(loop, resolve, app, pages, clock, ring, limits, lane)
+        self._servers: list[asyncio.AbstractServer] = []
+        self._unix_path: Path | None = None
+        self._sweep = loop.create_task(self._sweep_deadlines())
+        _raise_descriptor_limit()
+
+    @property
+    def connections(self) -> int:
+        """The number of open connections."""
+        return len(self._parts.connections)
+
+    async def listen_tcp(self, host: str, port: int) -> None:
+        """Listen on an address.
+
+        Raises: ListenError.
+        """
+        loop = self._parts.loop
+        try:
+            server = await loop.create_server(self._make, host, port, backlog=BACKLOG, reuse_address=True)
+        except OSError as error:
+            raise ListenError(_listen_problem(error, host, port)) from error
+        self._servers.append(server)
+        self._parts.port = server.sockets[0].getsockname()[1]
+
+    async def listen_unix(self, path: Path) -> None:
+        """Listen on a Unix socket that only this user (and root) can open.
+
+        Raises: ListenError.
+        """
+        _remove(path)
+        before = os.umask(0o177)
+        try:
+            opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            opened.bind(str(path))
+        except OSError as error:
+            raise ListenError(f"The socket {path} cannot be made: {error.strerror}.") from error
+        finally:
+            os.umask(before)
+        self._servers.append(await self._parts.loop.create_unix_server(self._make, sock=opened, backlog=64))
+        self._unix_path = path
+
+    def _make(self) -> HttpProtocol:
+        return HttpProtocol(self._parts)
+
+    async def _sweep_deadlines(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            now = self._parts.clock.monotonic
+            for protocol in tuple(self._parts.connections):
+                try:
+                    check(protocol, now)
+                except Exception:  # one bad connection must not end the sweep for all others
+                    log.exception("a connection could not be checked")
+                    protocol.transport.abort()
+
+    async def stop(self, grace_s: float) -> None:
+        """Take no more connections, let what has begun finish for `grace_s` seconds, then cut the rest."""
+        parts = self._parts
+        parts.stopping = True
+        for server in self._servers:
+            server.close()
+        if self._unix_path is not None:
+            _remove(self._unix_path)
+        for protocol in tuple(parts.connections):
+            protocol.stop()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(parts.emptied(), grace_s)
+        for protocol in tuple(parts.connections):
+            protocol.abort()
+        await asyncio.sleep(0)
+        self._sweep.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._sweep
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        path.unlink()
+
+
+def _raise_descriptor_limit() -> None:
+    """Allow as many descriptors as the system lets this process have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _listen_problem(error: OSError, host: str, port: int) -> str:
+    where = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    if error.errno == errno.EADDRINUSE:
+        return f"{where} is already in use: stop the other program, or choose another address with --http."
+    if error.errno == errno.EACCES:
+        return f"{where} may not be listened on: choose a port above 1023 with --http, or give the right to low ports."
+    if error.errno == errno.EADDRNOTAVAIL:
+        return f"{where} is not an address of this machine: choose another with --http."
+    return f"{where} cannot be listened on: {error.strerror or error}."

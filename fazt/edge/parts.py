@@ -1,0 +1,66 @@
+"""What all connections of one edge share: the functions they call, the limits, and who is connected."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from fazt._speedups.pages import Clock, Page, Pages
+from fazt._speedups.statistics import AccessRing
+from fazt.edge.limits import Limits
+
+# (normalised host, path as it came and beginning with "/", query without "?") -> a file of a site, or None: ask the app
+Resolve = Callable[[str, bytes, bytes], Awaitable[Page | None]]
+LOOPBACK = ("127.", "::1", "local")
+
+
+@dataclass(slots=True)
+class Parts:
+    """The edge as its connections see it."""
+
+    loop: asyncio.AbstractEventLoop
+    resolve: Resolve
+    app: Callable[..., Awaitable[None]]
+    pages: Pages
+    clock: Clock
+    ring: AccessRing
+    limits: Limits
+    lane: bool
+    port: int = 0
+    stopping: bool = False
+    connections: set[Any] = field(default_factory=set)  # of HttpProtocol
+    per_address: dict[str, int] = field(default_factory=dict)  # loopback is not counted
+    empty: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def admit(self, protocol: Any) -> bool:
+        """Note a new connection; False where there are too many, in total or from its address."""
+        if len(self.connections) >= self.limits.max_connections or self.stopping:
+            return False
+        address = protocol.client
+        if not address.startswith(LOOPBACK):
+            count = self.per_address.get(address, 0)
+            if count >= self.limits.max_connections_per_address:
+                return False
+            self.per_address[address] = count + 1
+        self.connections.add(protocol)
+        return True
+
+    async def emptied(self) -> None:
+        """Wait until nobody is connected."""
+        self.empty.clear()
+        if self.connections:
+            await self.empty.wait()
+
+    def release(self, protocol: Any) -> None:
+        """Forget a connection that ended."""
+        if protocol not in self.connections:
+            return
+        self.connections.discard(protocol)
+        if not self.connections:
+            self.empty.set()
+        address = protocol.client
+        count = self.per_address.get(address, 0)
+        if count > 1:
+            self.per_address[address] = count - 1
+        else:
+            self.per_address.pop(address, None)
