@@ -3,11 +3,11 @@
 Rule: whatever the application does, what goes out is one well-formed answer, or a closed connection.
 """
 
-import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from fazt.edge.answer import error_answer, make_head
 from fazt.errors import FaztError
@@ -42,7 +42,6 @@ def checked_fields(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, 
 
 def scope_of(exchange: "Exchange", protocol: "HttpProtocol", kind: str) -> dict[str, Any]:
     """Return the ASGI scope of a request; `scope["extensions"]["fazt"]` says who and where."""
-    from urllib.parse import unquote  # stays out of the import of the hot path's modules
 
     head = exchange.head
     return {
@@ -195,8 +194,3 @@ class HttpCall:
             out.append(body)
         self.whole = not more
         self.protocol.write(b"".join(out))
-
-
-async def wait_for(future: "asyncio.Future[None]") -> None:
-    """Wait for a signal that others may be waiting for too."""
-    await asyncio.shield(future)

@@ -1,8 +1,8 @@
 """HTTP/1.1 on one connection: framing, order, back-pressure, deadlines (RFC 9112).
 
 The compiled lane answers what it fully understands; every other byte comes to `feed`, is parsed by httptools, and
-becomes an exchange. Exchanges are answered one after the other, in the order they came. Rule: on any doubt about where a
-message ends the connection is closed behind the answers to the requests before it.
+becomes an exchange. Exchanges are answered one after the other, in the order they came. Rule: on any doubt about where
+a message ends the connection is closed behind the answers to the requests before it.
 """
 
 import asyncio

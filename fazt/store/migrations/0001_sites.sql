@@ -9,7 +9,13 @@ CREATE TABLE blob (                     -- content, known by its hash; immutable
     created_at INTEGER NOT NULL              -- renewed when a deploy asks for it, so that collection spares it
 );
 CREATE INDEX blob_to_compress ON blob (id) WHERE complete = 1 AND compressed = 0;
-CREATE INDEX blob_incomplete ON blob (created_at) WHERE complete = 0;
+
+CREATE TABLE unused_blob (              -- blobs that no version and no variant uses: what collection looks through
+    blob INTEGER PRIMARY KEY REFERENCES blob (id) ON DELETE CASCADE
+);
+CREATE TRIGGER blob_added AFTER INSERT ON blob BEGIN
+    INSERT INTO unused_blob (blob) VALUES (NEW.id);
+END;
 
 CREATE TABLE chunk (                    -- a blob's bytes in pieces of 262144; the last may be shorter
     blob INTEGER NOT NULL REFERENCES blob (id) ON DELETE CASCADE,
@@ -25,11 +31,21 @@ CREATE TABLE variant (                  -- a blob compressed once; the compresse
     PRIMARY KEY (blob, encoding)
 ) WITHOUT ROWID;
 CREATE INDEX variant_body ON variant (body);
+CREATE TRIGGER variant_added AFTER INSERT ON variant BEGIN
+    DELETE FROM unused_blob WHERE blob = NEW.body;
+END;
+CREATE TRIGGER variant_removed AFTER DELETE ON variant
+WHEN NOT EXISTS (SELECT 1 FROM version_file WHERE blob = OLD.body)
+    AND NOT EXISTS (SELECT 1 FROM variant WHERE body = OLD.body)
+BEGIN
+    INSERT OR IGNORE INTO unused_blob (blob) VALUES (OLD.body);
+END;
 
 CREATE TABLE site (
     id           INTEGER PRIMARY KEY,
     name         TEXT    NOT NULL UNIQUE,
     live_version INTEGER REFERENCES version (number),
+    previous_version INTEGER REFERENCES version (number) ON DELETE SET NULL,  -- live before; what a rollback goes to
     locked       INTEGER NOT NULL DEFAULT 0,
     created_at   INTEGER NOT NULL
 );
@@ -49,6 +65,7 @@ CREATE TABLE version (                  -- an immutable set of files of a site
 CREATE INDEX version_site ON version (site, number);
 CREATE INDEX version_parent ON version (parent);
 CREATE INDEX site_live_version ON site (live_version);
+CREATE INDEX site_previous_version ON site (previous_version);
 CREATE UNIQUE INDEX version_prefix ON version (site, substr(id, 1, 8));  -- previews are named by 8 characters
 
 CREATE TABLE version_file (
@@ -58,7 +75,16 @@ CREATE TABLE version_file (
     public  INTEGER NOT NULL,           -- 0: function sources, fazt.json, _redirects, _headers: never served
     PRIMARY KEY (version, path)
 ) WITHOUT ROWID;
-CREATE INDEX version_file_blob ON version_file (blob);
+CREATE INDEX version_file_blob ON version_file (blob, public);
+CREATE TRIGGER version_file_added AFTER INSERT ON version_file BEGIN
+    DELETE FROM unused_blob WHERE blob = NEW.blob;
+END;
+CREATE TRIGGER version_file_removed AFTER DELETE ON version_file
+WHEN NOT EXISTS (SELECT 1 FROM version_file WHERE blob = OLD.blob)
+    AND NOT EXISTS (SELECT 1 FROM variant WHERE body = OLD.blob)
+BEGIN
+    INSERT OR IGNORE INTO unused_blob (blob) VALUES (OLD.blob);
+END;
 
 CREATE TABLE domain (
     name       TEXT    PRIMARY KEY,     -- lower-case A-labels, no trailing dot

@@ -1,0 +1,147 @@
+"""The one file that everything is kept in: `Database` opens, locks, reads, writes and closes it.
+
+`read` and `write` are the two doors to the store's functions. Rule: functions that go through them touch nothing but
+the connection, since a write may be run a second time when another write of its group filled the disk.
+"""
+
+import asyncio
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+import apsw
+
+from fazt.errors import StoreError
+from fazt.store import blobs, schema
+from fazt.store.clock import now_ms
+from fazt.store.jobs import Job
+from fazt.store.lock import take_lock
+from fazt.store.readers import Readers
+from fazt.store.writer import Listener, Writer
+
+__all__ = ["Database", "now_ms"]
+
+SHRINK_PAGES = 512  # given back in one transaction: few, since each may pass through the WAL of a disk that is full
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Database:
+    """One open database: a writing thread, a few reading ones, and the lock that keeps other processes out."""
+
+    def __init__(self, path: Path, lock: int, writer: Writer, readers: Readers) -> None:
+        self.path = path
+        self._lock = lock
+        self._writer = writer
+        self._readers = readers
+        self._gate = threading.Lock()  # nothing may be queued after the threads were told to end
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: Path, *, create: bool = True, readers: int = 3) -> "Database":
+        """Open the database at `path`, make it (`create`) where there is none, and bring its schema up to date.
+
+        Raises: StoreBusy, StoreReadOnly, StoreCorrupt, StorageFull, StoreError; each message names the path.
+        """
+        path = Path(os.path.realpath(path))  # the lock and the WAL lie beside the file itself, not beside a link to it
+        if path.is_dir():
+            raise StoreError(f"{path} is a folder, not a database.")
+        if not create and not path.exists():
+            raise StoreError(f"There is no database at {path}.")
+        if create:
+            schema.make_file(path)
+        lock = take_lock(path)
+        try:
+            writer = Writer(path)
+            try:
+                return cls(path, lock, writer, Readers(path, readers))
+            except BaseException:
+                writer.stop()
+                writer.close()
+                raise
+        except BaseException:
+            os.close(lock)
+            raise
+
+    async def read(
+        self, function: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `function(connection, ...)` on a reading thread, in one consistent snapshot."""
+        job = Job(function, args, kwargs, asyncio.get_running_loop())
+        self._submit(self._readers, job)
+        return cast("T", await cast("asyncio.Future[Any]", job.waiter))
+
+    async def write(
+        self, function: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run `function(connection, ...)` on the writing thread; return when what it wrote is on disk.
+
+        It is all or nothing: where it raises, nothing of it is kept.
+        """
+        job = Job(function, args, kwargs, asyncio.get_running_loop())
+        self._submit(self._writer, job)
+        return cast("T", await cast("asyncio.Future[Any]", job.waiter))
+
+    def read_blocking(
+        self, function: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do what `read` does, for a thread that has no event loop."""
+        job = Job(function, args, kwargs, None)
+        self._submit(self._readers, job)
+        return cast("T", _wait(job))
+
+    def write_blocking(
+        self, function: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do what `write` does, for a thread that has no event loop."""
+        job = Job(function, args, kwargs, None)
+        self._submit(self._writer, job)
+        return cast("T", _wait(job))
+
+    def follow(self, listener: Listener) -> None:
+        """Call `listener(changes)` on the writing thread after each COMMIT, before its writes are answered."""
+        self._writer.follow(listener)
+
+    def shrink(self) -> int:
+        """Give the pages that are no longer used back to the disk; return the bytes by which the file became smaller.
+
+        Blocks its thread; other writes come in between.
+        """
+        before = self.file_bytes()
+        while self.write_blocking(blobs.shrink, SHRINK_PAGES) == SHRINK_PAGES:
+            pass
+        job = Job(self._writer.cut_wal, (), {}, None, transaction=False)
+        self._submit(self._writer, job)
+        _wait(job)
+        return max(0, before - self.file_bytes())
+
+    def file_bytes(self) -> int:
+        """Return what the database takes up on disk, what is still in its WAL included."""
+        return self.path.stat().st_size + self._writer.wal_bytes()
+
+    def close(self) -> None:
+        """Finish what is queued, copy the WAL into the file and release the lock; more than once is harmless."""
+        with self._gate:
+            if self._closed:
+                return
+            self._closed = True
+        self._writer.stop()
+        self._readers.stop()
+        self._writer.close()
+        os.close(self._lock)
+
+    def _submit(self, threads: Writer | Readers, job: Job) -> None:
+        if job.loop is None and self._writer.is_current_thread() and threads is self._writer:
+            raise RuntimeError("a follower of changes must not wait for a write: it runs on the writing thread")
+        with self._gate:
+            if self._closed:
+                raise StoreError(f"{self.path} is closed.")
+            threads.submit(job)
+
+
+def _wait(job: Job) -> Any:
+    waiter = job.waiter
+    return None if isinstance(waiter, asyncio.Future) else waiter.result()

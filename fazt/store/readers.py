@@ -1,0 +1,69 @@
+"""Threads that read: each has a read-only connection of its own and takes jobs from one queue.
+
+Rule: a job sees one consistent snapshot, which has ended before the job is answered.
+"""
+
+import threading
+from pathlib import Path
+from queue import SimpleQueue
+
+import apsw
+
+from fazt.store import faults, schema
+from fazt.store.jobs import Job
+
+
+class Readers:
+    """A few reading threads behind one queue; the writer's connection must be open as long as they run."""
+
+    def __init__(self, path: Path, count: int) -> None:
+        self._path = path
+        self._queue: SimpleQueue[Job | None] = SimpleQueue()
+        self._connections: list[apsw.Connection] = []
+        try:
+            for _ in range(count):
+                self._connections.append(schema.open_reader(path))
+        except apsw.Error as error:
+            self._close_connections()
+            raise faults.from_sqlite(error, path) from error
+        self._threads = [
+            threading.Thread(target=self._run, args=(connection,), name=f"fazt-reader-{number}", daemon=True)
+            for number, connection in enumerate(self._connections)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def submit(self, job: Job) -> None:
+        """Queue a job; it is answered by whichever thread is free first."""
+        self._queue.put(job)
+
+    def stop(self) -> None:
+        """Answer what is queued, end the threads and close their connections."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            thread.join()
+        self._close_connections()
+
+    def _close_connections(self) -> None:
+        for connection in self._connections:
+            connection.close()
+
+    def _run(self, connection: apsw.Connection) -> None:
+        while (job := self._queue.get()) is not None:
+            self._read(connection, job)
+            job.answer()
+            del job  # its result would live on in this frame until the next one comes
+
+    def _read(self, connection: apsw.Connection, job: Job) -> None:
+        try:
+            connection.execute("BEGIN")
+            job.call(connection)
+            connection.execute("COMMIT" if job.error is None else "ROLLBACK")
+        except apsw.Error as error:
+            job.error = job.error or error
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        if job.error is not None:
+            job.release(connection)
+            job.error = faults.from_sqlite(job.error, self._path, connection)
