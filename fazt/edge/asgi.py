@@ -6,14 +6,12 @@ Rule: whatever the application does, what goes out is one well-formed answer, or
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 from fazt.edge.answer import error_answer, make_head
+from fazt.edge.exchange import Connection, Exchange
 from fazt.errors import FaztError
-
-if TYPE_CHECKING:  # the two know each other: a protocol makes calls, a call writes through its protocol
-    from fazt.edge.protocol import Exchange, HttpProtocol
 
 Message = MutableMapping[str, Any]
 ASGIApplication = Callable[
@@ -40,7 +38,7 @@ def checked_fields(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, 
     return fields
 
 
-def scope_of(exchange: "Exchange", protocol: "HttpProtocol", kind: str) -> dict[str, Any]:
+def scope_of(exchange: Exchange, protocol: Connection, kind: str) -> dict[str, Any]:
     """Return the ASGI scope of a request; `scope["extensions"]["fazt"]` says who and where."""
 
     head = exchange.head
@@ -77,7 +75,7 @@ class HttpCall:
         "whole",
     )
 
-    def __init__(self, exchange: "Exchange", protocol: "HttpProtocol") -> None:
+    def __init__(self, exchange: Exchange, protocol: Connection) -> None:
         self.exchange = exchange
         self.protocol = protocol
         self.scope = scope_of(exchange, protocol, "http")

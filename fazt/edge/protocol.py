@@ -13,7 +13,6 @@ import struct
 import time
 from collections import deque
 from collections.abc import Coroutine
-from dataclasses import dataclass, field
 from typing import Any
 
 import httptools
@@ -23,6 +22,7 @@ from fazt._speedups.pages import Page
 from fazt.edge.answer import Answer, answer, error_answer, make_head
 from fazt.edge.asgi import HttpCall
 from fazt.edge.bodies import PIECE_BYTES, FileSender
+from fazt.edge.exchange import Exchange
 from fazt.edge.parts import Parts
 from fazt.edge.request import Head, Refusal, bad, read_head
 from fazt.edge.websocket import WebSocketCall, is_handshake
@@ -30,36 +30,6 @@ from fazt.errors import FaztError
 
 log = logging.getLogger("fazt.edge")
 MAX_BLANK_BYTES = 64
-
-
-@dataclass(slots=True)
-class Exchange:
-    """One request and what is known about its answer."""
-
-    head: Head
-    started_ns: int
-    body: bytearray = field(default_factory=bytearray)  # received and not read yet
-    received: int = 0
-    complete: bool = False  # the request's last byte is here
-    continued: bool = False
-    end_told: bool = False
-    discarded: bool = False  # nobody reads the body
-    disconnected: bool = False
-    upgrade: bool = False
-    closes: bool = False  # the connection ends behind the answer
-    refusal: Refusal | None = None  # what went wrong in the middle of the body
-    waiter: asyncio.Future[None] | None = None
-    task: asyncio.Task[None] | None = None
-
-    async def wait(self) -> None:
-        """Wait until something came: a piece of the body, its end, or the end of the connection."""
-        self.waiter = asyncio.get_running_loop().create_future()
-        await self.waiter
-
-    def wake(self) -> None:
-        """Tell whoever waits."""
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
 
 
 class HttpProtocol(Lane, asyncio.Protocol):

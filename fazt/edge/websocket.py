@@ -6,7 +6,7 @@ Rule: the library decides what is legal; this module moves bytes and messages an
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidState
@@ -18,10 +18,8 @@ from websockets.server import ServerProtocol
 
 from fazt.edge.answer import error_answer
 from fazt.edge.asgi import ASGIApplication, Message, checked_fields, scope_of
+from fazt.edge.exchange import Connection, Exchange
 from fazt.edge.request import Head
-
-if TYPE_CHECKING:  # the two know each other: a protocol makes calls, a call writes through its protocol
-    from fazt.edge.protocol import Exchange, HttpProtocol
 
 log = logging.getLogger("fazt.edge")
 MAX_WAITING = 32  # messages; with more, reading pauses
@@ -39,7 +37,7 @@ def is_handshake(head: Head) -> bool:
 class WebSocketCall:
     """The application's side of one WebSocket."""
 
-    def __init__(self, exchange: "Exchange", protocol: "HttpProtocol") -> None:
+    def __init__(self, exchange: Exchange, protocol: Connection) -> None:
         self._exchange = exchange
         self._protocol = protocol
         limit = protocol.parts.limits.max_message_bytes

@@ -91,7 +91,7 @@ class Database:
         """Do what `read` does, for a thread that has no event loop."""
         job = Job(function, args, kwargs, None)
         self._submit(self._readers, job)
-        return cast("T", _wait(job))
+        return cast("T", job.wait())
 
     def write_blocking(
         self, function: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -99,7 +99,7 @@ class Database:
         """Do what `write` does, for a thread that has no event loop."""
         job = Job(function, args, kwargs, None)
         self._submit(self._writer, job)
-        return cast("T", _wait(job))
+        return cast("T", job.wait())
 
     def follow(self, listener: Listener) -> None:
         """Call `listener(changes)` on the writing thread after each COMMIT, before its writes are answered."""
@@ -115,7 +115,7 @@ class Database:
             pass
         job = Job(self._writer.cut_wal, (), {}, None, transaction=False)
         self._submit(self._writer, job)
-        _wait(job)
+        job.wait()
         return max(0, before - self.file_bytes())
 
     def file_bytes(self) -> int:
@@ -140,8 +140,3 @@ class Database:
             if self._closed:
                 raise StoreError(f"{self.path} is closed.")
             threads.submit(job)
-
-
-def _wait(job: Job) -> Any:
-    waiter = job.waiter
-    return None if isinstance(waiter, asyncio.Future) else waiter.result()

@@ -63,8 +63,13 @@ class Job:
         if self.error is not None and connection.txn_state("main") != apsw.SQLITE_TXN_NONE:
             traceback.clear_frames(self.error.__traceback__)
 
+    def wait(self) -> Any:
+        """Block the calling thread until the answer is there, and return or raise it."""
+        assert isinstance(self.waiter, concurrent.futures.Future), "an event loop must not be blocked"
+        return self.waiter.result()
+
     def answer(self) -> None:
-        """Hand the outcome to whoever waits."""
+        """Hand the outcome to whoever waits; a second answer is not heard."""
         if self.loop is None:
             _settle(self.waiter, self.result, self.error)
             return
@@ -76,7 +81,7 @@ class Job:
 
 
 def _settle(waiter: Waiter, result: Any, error: BaseException | None) -> None:
-    if waiter.done():  # given up by its task; what was written stays written
+    if waiter.done():  # answered before, or given up by its task: what was written stays written
         return
     if error is None:
         waiter.set_result(result)

@@ -51,7 +51,10 @@ class Readers:
 
     def _run(self, connection: apsw.Connection) -> None:
         while (job := self._queue.get()) is not None:
-            self._read(connection, job)
+            try:
+                self._read(connection, job)
+            except Exception as error:  # the thread must outlive one bad job
+                job.error = job.error or faults.from_sqlite(error, self._path, connection)
             job.answer()
             del job  # its result would live on in this frame until the next one comes
 

@@ -39,7 +39,6 @@ class Writer:
         self._connection = schema.open_writer(path)
         self._page_bytes: int = schema.pragma(self._connection, "page_size")
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
-        self._waiting: list[Job] = []  # taken from the queue and left over by a group that took long
         self._listeners: list[Listener] = []
         self._seen = changes.last(self._connection)
         self._must_checkpoint = False
@@ -92,13 +91,20 @@ class Writer:
 
     def _run(self) -> None:
         while (group := self._next_group()) is not None:
-            while group:
-                if group[0].transaction:
-                    group = self._run_group(group)
-                else:
-                    job = group.pop(0)
-                    job.call(self._connection)
-                    self._answer([job])
+            jobs = list(group)
+            try:
+                while group:
+                    if group[0].transaction:
+                        group = self._run_group(group)
+                    else:
+                        job = group.pop(0)
+                        job.call(self._connection)
+                        self._answer([job])
+            except Exception as error:  # the thread must outlive one bad group, and whoever waits must hear of it
+                logger.exception("The writer failed")
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                self._fail(jobs, error)
             if self.wal_bytes() > LARGE_WAL_BYTES:
                 self.cut_wal(self._connection)
 

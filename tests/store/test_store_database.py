@@ -5,6 +5,9 @@ import contextlib
 import itertools
 import logging
 import os
+import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -278,6 +281,49 @@ def test_a_failed_commit_fails_the_whole_group(database: Database, monkeypatch: 
     assert [type(result).__name__ for result in results] == ["StorageFull", "SiteExists"]
     assert names(database) == []
     database.write_blocking(sites.create, "b")
+
+
+def test_a_bug_in_the_writer_is_told_and_outlived(
+    database: Database, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writer.changes, "since", broken)
+        with pytest.raises(RuntimeError, match="a bug"):
+            database.write_blocking(sites.create, "a")
+    assert "The writer failed" in caplog.text
+    database.write_blocking(sites.create, "b")
+    assert names(database) == ["b"]
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace shows what is forced to disk")
+def test_each_group_is_forced_to_disk_before_its_answers(tmp_path: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from fazt.store import sites\n"
+        "from fazt.store.database import Database\n"
+        "database = Database.open(Path(sys.argv[1]))\n"
+        "for n in range(10):\n"
+        "    database.write_blocking(sites.create, f's{n}')\n"
+        "    os.write(2, b'answered')\n"
+        "os._exit(0)\n"
+    )
+    log = tmp_path / "trace"
+    command = ["strace", "-f", "-o", str(log), "-e", "trace=fsync,fdatasync,write", sys.executable, "-c", code]
+    subprocess.run([*command, str(tmp_path / "data.db")], check=True, capture_output=True, timeout=60)
+    forced = 0
+    answers = []
+    for line in log.read_text().splitlines():
+        if "sync(" in line:
+            forced += 1
+        elif '"answered"' in line:
+            answers.append(forced)
+            forced = 0
+    assert len(answers) == 10
+    assert min(answers) >= 1, answers
 
 
 def test_growth_leaves_room_for_the_checkpoint(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

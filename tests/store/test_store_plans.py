@@ -5,6 +5,7 @@ from pathlib import Path
 from types import ModuleType
 
 import apsw
+import apsw.ext
 import pytest
 
 from fazt.store import blobs, changes, domains, log_lines, sites, statistics, tokens, versions

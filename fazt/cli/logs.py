@@ -1,0 +1,72 @@
+"""`fazt logs`: who asked for what."""
+
+import re
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import click
+import orjson
+
+from fazt.cli.client import connect
+from fazt.cli.options import json_option, server_options
+from fazt.cli.output import size
+
+UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+COLOURS = {"2": "green", "3": "cyan", "4": "yellow", "5": "red"}
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+
+class Duration(click.ParamType):
+    """A length of time: 90s, 15m, 1h, 7d."""
+
+    name = "duration"
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> int:
+        """Return seconds."""
+        match = re.fullmatch(r"(\d{1,6})([smhdw])", str(value))
+        if not match:
+            self.fail(f"'{value}' is not a length of time; write 90s, 15m, 1h or 7d.", parameter, context)
+        return int(match[1]) * UNITS_S[match[2]]
+
+
+def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        *whole, rest = (rest + piece).split(b"\n")
+        yield from whole
+
+
+@click.command(short_help="Show who asked for what.")
+@click.argument("site", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on showing new lines until Ctrl-C.")
+@click.option("--since", type=Duration(), metavar="TIME", help="Only what is younger: 90s, 15m, 1h, 7d.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 1000), help="How many at most.")
+@json_option
+@server_options
+def logs(
+    site: str | None, follow: bool, since: int | None, limit: int, as_json: bool, db: str | None, remote: str | None
+) -> None:
+    """Show the requests and errors of SITE (or of all sites), oldest first.
+
+    \b
+    Examples:
+      fazt logs blog -f
+      fazt logs blog --since 1h --json
+    """
+    query = {"site": site, "since_s": since, "limit": limit, "follow": 1 if follow else None}
+    with connect(db, remote) as client:
+        for line in _lines(client.stream("GET", "logs", query=query).pieces):
+            if line:
+                click.echo(line.decode() if as_json else _readable(orjson.loads(line)))
+
+
+def _readable(line: dict[str, Any]) -> str:
+    """Return one line for people; what a stranger sent cannot move the cursor."""
+    at = datetime.fromisoformat(line["at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    if line["kind"] == "error":
+        return f"{click.style(at, dim=True)} {click.style('error', fg='red')} {CONTROLS.sub('�', line['message'])}"
+    status = click.style(str(line["status"]), fg=COLOURS.get(str(line["status"])[0]))
+    what = CONTROLS.sub("�", f"{line['method']} {line['host']}{line['path']}")
+    rest = f"{size(line['bytes'])} in {line['duration_us'] / 1000:.2f} ms{' from memory' if line['hit'] else ''}"
+    return f"{click.style(at, dim=True)} {status} {what}  {click.style(rest + ' to ' + line['client'], dim=True)}"

@@ -1,0 +1,29 @@
+"""`fazt serve`: the server, in the foreground."""
+
+import click
+
+from fazt.settings import database_path, load_settings
+
+
+@click.command(short_help="Serve all sites of a database.")
+@click.option("--db", metavar="PATH", help="The database; else FAZT_DB, ./data.db or your own. Made if absent.")
+@click.option("--domain", metavar="NAME", help="The domain under which sites answer (default: localhost).")
+@click.option("--http", metavar="ADDR:PORT", help="Where to listen (default: 127.0.0.1:4698).")
+def serve(db: str | None, domain: str | None, http: str | None) -> None:
+    """Serve all sites of a database until Ctrl-C.
+
+    \b
+    Examples:
+      fazt serve
+      fazt serve --db /srv/data.db --domain example.org --http 0.0.0.0:80
+    """
+    from fazt.server import run  # the server's libraries, for this command only
+
+    path = database_path(db)
+
+    def say(url: str) -> None:
+        click.echo(f"Fazt serves {click.style(str(path), bold=True)} at {click.style(url, bold=True)}")
+        click.echo("  another terminal: fazt deploy ./my-folder --site my-site")
+        click.echo("  Ctrl-C stops it")
+
+    run(load_settings({"domain": domain, "http": http}), path, say)

@@ -1,0 +1,51 @@
+"""`fazt status`: what the server holds and how it is doing."""
+
+import click
+
+from fazt.cli.client import connect
+from fazt.cli.options import json_option, server_options
+from fazt.cli.output import age, facts, number, print_json, size, table
+
+
+@click.command(short_help="Show what the server holds and how it is doing.")
+@json_option
+@server_options
+def status(as_json: bool, db: str | None, remote: str | None) -> None:
+    """Show what the server holds and how it is doing.
+
+    \b
+    Example:
+      fazt status --json
+    """
+    with connect(db, remote) as client:
+        found = client.ask("GET", "status")
+    if as_json:
+        print_json(found)
+        return
+    database, cache = found["database"], found["cache"]
+    running = f"fazt {found['version']}, process {found['pid']}, started {age(found['started_at'])}"
+    holds = f"{number(database['sites'], 'site')}, {number(database['versions'], 'version')}"
+    facts(
+        [
+            ("server", running if found["started_at"] else "not running; the file was read"),
+            ("address", found["url"]),
+            ("database", f"{database['path']}, {size(database['bytes'])}"),
+            ("holds", f"{holds}, {number(database['blobs'], 'blob')} ({size(database['blob_bytes'])})"),
+            ("memory", f"{size(found['memory_bytes'])}, {number(found['connections'], 'connection')}"),
+            ("page cache", f"{number(cache['entries'], 'page')}, {size(cache['bytes'])} of {size(cache['max_bytes'])}"),
+        ]
+    )
+    if found["sites"]:
+        click.echo()
+        rows = [
+            (
+                site["name"],
+                f"{site['requests']:,}",
+                size(site["bytes"]),
+                f"{100 * site['hits'] / site['requests']:.0f} %" if site["requests"] else "",
+                " ".join(f"{group} {count:,}" for group, count in site["statuses"].items() if count),
+                f"{site['p50_ms']:.2f} / {site['p99_ms']:.2f} ms",
+            )
+            for site in found["sites"]
+        ]
+        table(("SITE", "REQUESTS", "SENT", "HITS", "STATUS", "P50 / P99"), rows)
