@@ -4,17 +4,24 @@ A value comes from the command line (this run), else the environment (`FAZT_<NAM
 Rule: a number that an owner may want to change stands here and nowhere else.
 """
 
+import contextlib
+import hashlib
+import hashlib
 import os
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from fazt.errors import InvalidInput
 
+DEFAULT_PORTS = {"http": 80, "https": 443}
+LONGEST_SOCKET_PATH = 100  # sun_path has 108 bytes with its NUL (unix(7)); some systems have 104
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
+LONGEST_SOCKET = 100
 
 
 def _setting(default: Any, help_text: str, *, unit: str = "") -> Any:
@@ -35,7 +42,7 @@ class Settings:
     max_connections_per_address: int = _setting(1_000, "Connections held at once from one address off loopback.")
     header_timeout_s: float = _setting(10.0, "Time for a request's head to arrive.", unit="s")
     idle_timeout_s: float = _setting(60.0, "Time that an idle connection is kept.", unit="s")
-    body_min_bytes_per_s: int = _setting(1024, "Slowest body that is waited for, after a grace of 10 s.", unit="bytes/s")
+    body_min_bytes_per_s: int = _setting(1024, "Slowest body that is waited for, after 10 s.", unit="bytes/s")
     write_timeout_s: float = _setting(30.0, "Time without progress after which a slow reader is cut.", unit="s")
     shutdown_grace_s: float = _setting(30.0, "Time that requests under way get when the server stops.", unit="s")
     max_file_bytes: int = _setting(2 * GIB, "Largest file of a site.", unit="bytes")
@@ -56,11 +63,12 @@ def load_settings(flags: Mapping[str, object], environment: Mapping[str, str] | 
         if flags.get(setting.name) is not None:
             values[setting.name] = flags[setting.name]
         elif variable in environment:
-            kind = type(setting.default)
+            kind: type[Any] = type(setting.default)
             try:
                 values[setting.name] = kind(environment[variable])
             except ValueError:
-                raise InvalidInput(f"{variable} must be of type {kind.__name__}, not {environment[variable]!r}.") from None
+                given = environment[variable]
+                raise InvalidInput(f"{variable} must be of type {kind.__name__}, not {given!r}.") from None
     return Settings(**values)
 
 
@@ -75,3 +83,83 @@ def database_path(flag: str | None, environment: Mapping[str, str] | None = None
         return here
     data_home = environment.get("XDG_DATA_HOME") or "~/.local/share"
     return Path(data_home).expanduser() / "fazt" / "data.db"
+
+
+def socket_path(database: Path) -> Path:
+    """Return where the server of a database listens for the CLI: beside the database.
+
+    Where that name is too long for a socket (108 bytes) it is one derived from it, in the user's folder for such files.
+    """
+    place = Path(f"{os.path.realpath(database)}.sock")
+    if len(os.fsencode(place)) <= LONGEST_SOCKET:
+        return place
+    digest = hashlib.sha256(os.fsencode(place)).hexdigest()[:24]
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / f"fazt-{digest}.sock"  # noqa: S108  # mode 0600
+
+
+def memory_limit_bytes() -> int:
+    """Return the memory that this process may use: the machine's, or less where a cgroup says so."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for source in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # not there, or "max"
+            limits.append(int(Path(source).read_text()))
+    return min(limits)
+
+
+def socket_path(path: Path) -> Path:
+    """Return the Unix socket of the server of a database: beside the file, or in a short place where that is too long."""
+    real = os.path.realpath(path)
+    beside = f"{real}.sock"
+    if len(os.fsencode(beside)) <= LONGEST_SOCKET_PATH:
+        return Path(beside)
+    digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:32]
+    return Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp", f"fazt-{digest}.sock")  # noqa: S108
+
+
+def listen_address(http: str) -> tuple[str, int]:
+    """Return host and port of an address such as 127.0.0.1:4698, [::1]:4698 or :80 (every address of the machine).
+
+    Raises: InvalidInput.
+    """
+    host, colon, port = http.rpartition(":")
+    bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536 or (":" in host and bare == host):
+        raise InvalidInput(f"{http!r} is not an address to listen on; write it as 127.0.0.1:4698 or [::1]:4698.")
+    return bare, int(port)
+
+
+def public_url(settings: Settings, host: str) -> str:
+    """Return the URL of a host as visitors see it: `http://host[:port]/`; without the port behind a proxy."""
+    if settings.public_scheme:
+        return f"{settings.public_scheme}://{host}/"
+    port = listen_address(settings.http)[1]
+    return f"http://{host}/" if port == DEFAULT_PORTS["http"] else f"http://{host}:{port}/"
+
+
+def memory_limit_bytes(root: Path = Path("/")) -> int:
+    """Return the memory that this process may use: the machine's, or less where a control group allows less."""
+    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), *_group_limits(root)]
+    return min(limits)
+
+
+def _group_limits(root: Path) -> Iterator[int]:
+    """Yield the limits of the process's control groups and of those above them (cgroups(7), versions 1 and 2)."""
+    try:
+        lines = (root / "proc/self/cgroup").read_text().splitlines()
+    except OSError:  # a system without control groups
+        return
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, group = rest.partition(":")
+        if controllers and "memory" not in controllers.split(","):
+            continue
+        top = root / "sys/fs/cgroup" / ("memory" if controllers else "")
+        name = "memory.limit_in_bytes" if controllers else "memory.max"
+        folder = top / group.lstrip("/")
+        while folder.is_relative_to(top):
+            try:
+                text = (folder / name).read_text().strip()
+            except OSError:  # inside a container the outer groups cannot be seen
+                text = "max"
+            yield int(text) if text.isdigit() else sys.maxsize
+            folder = folder.parent

@@ -18,11 +18,12 @@ class Lane:
     descriptor: int  # the socket's, for direct writes; -1: none
     client: str  # the client's address for the records
     transport: asyncio.Transport
-    last_active: float  # Clock seconds (monotonic) of the last request that the lane answered
-    pages: Pages
-    clock: Clock
-    ring: AccessRing
-
+    @property
+    def last_active(self) -> float:
+        """Clock seconds (monotonic) of the last request that the lane answered."""
+    pages: Pages  # read-only
+    clock: Clock  # read-only
+    ring: AccessRing  # read-only
     def __init__(self, pages: Pages, clock: Clock, ring: AccessRing) -> None: ...
     def data_received(self, data: bytes) -> None:
         """Answer the plain requests at the front of the bytes, and feed the rest."""

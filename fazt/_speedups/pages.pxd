@@ -33,6 +33,8 @@ cdef class Page:
     cdef bytes make_head(self, int index)
     cdef bytes make_not_modified(self, int index)
     cdef int check(self, int index) except -1
+    cdef int add_response(self, int index, body) except -1
+    cdef int smallest(self, int acceptable) except -1
 
 
 cdef class Pages:

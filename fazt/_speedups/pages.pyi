@@ -17,18 +17,30 @@ class Variant(NamedTuple):
 class Page:
     """A finished response in each of its codings.
 
-    `headers` are the fields of the response except Date, Content-Length, Content-Encoding and ETag, which are made here.
-    `variants` holds identity first. Of several codings that a client likes equally the smallest is sent.
+    `headers` are the fields of the response but Date, Content-Length, Content-Encoding and ETag, which are made here.
+    `variants` holds identity first, one to four in all; they are known by their index from then on. Of several codings
+    that a client likes equally the smallest is sent. Nothing of a page changes but its Date.
     """
 
-    site: SiteState
-    generation: int
-    status: int
-    keep: bool  # whether the cache may hold it: the same for everybody, at any time, whatever the query
-    last_modified: bytes
-    headers: tuple[tuple[bytes, bytes], ...]
-    size: int  # bytes of memory that it is charged with in the cache
-    available: int  # mask of the codings that there are (1 gzip, 2 br, 4 zstd)
+    @property
+    def site(self) -> SiteState: ...
+    @property
+    def generation(self) -> int: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def keep(self) -> bool:
+        """Whether the cache may hold it: the same for everybody, at any time, whatever the query."""
+    @property
+    def last_modified(self) -> bytes: ...
+    @property
+    def headers(self) -> tuple[tuple[bytes, bytes], ...]: ...
+    @property
+    def size(self) -> int:
+        """Bytes of memory that it is charged with in the cache."""
+    @property
+    def available(self) -> int:
+        """Mask of the codings that there are (1 gzip, 2 br, 4 zstd)."""
 
     def __init__(
         self,
@@ -53,20 +65,23 @@ class Page:
         """Return a view of a variant's body; None where it has to be read from its source."""
     def source(self, index: int) -> Any:
         """Return the source that a variant's body is read from; None where it is in memory."""
-    def response(self, index: int, clock: "Clock") -> bytes:
+    def response(self, index: int, clock: Clock) -> bytes:
         """Return head and body of the answer; only where the variant's body is in memory."""
-    def head(self, index: int, clock: "Clock") -> bytes:
+    def head(self, index: int, clock: Clock) -> bytes:
         """Return the answer to HEAD: the same head, no body."""
-    def not_modified(self, index: int, clock: "Clock") -> bytes:
+    def not_modified(self, index: int, clock: Clock) -> bytes:
         """Return the 304 that belongs to the variant's 200 (RFC 9110 15.4.5)."""
 
 class Clock:
     """The time as the hot path sees it; `tick` is called by a timer, at least once a second."""
 
-    date: bytes  # the IMF-fixdate of now (29 bytes), RFC 9110 5.6.7
-    now_ms: int
-    monotonic: float
-
+    @property
+    def date(self) -> bytes:
+        """The IMF-fixdate of now (29 bytes), RFC 9110 5.6.7."""
+    @property
+    def now_ms(self) -> int: ...
+    @property
+    def monotonic(self) -> float: ...
     def __init__(self) -> None: ...
     def tick(self) -> None:
         """Read the clocks."""
@@ -90,9 +105,11 @@ class Pages:
     and bytes, all forgotten at any change.
     """
 
-    generation: int  # rises with every change; read it before reading the store, and give it to the page made from it
-    max_bytes: int
-
+    @property
+    def generation(self) -> int:
+        """Rises with every change; read it before reading the store, and give it to the page made from it."""
+    @property
+    def max_bytes(self) -> int: ...
     def __init__(self, max_bytes: int, max_negative: int = 4096) -> None: ...
     def site(self, name: str) -> SiteState:
         """Return the state of a site, made at the first call. Only for names that exist."""
@@ -101,7 +118,10 @@ class Pages:
     def get(self, key: bytes) -> Page | None:
         """Return the page under a key (host + path as they came), or None; count the hit or miss."""
     def put(self, key: bytes, page: Page) -> bool:
-        """Keep the page under host + path as they came, unless it is stale, too large or not to be kept."""
+        """Keep a page under host + path as they came, if it may be kept and there is room; tell whether it is.
+
+        Refused are pages that are stale, larger than 512 KiB or a tenth of the cache, not to be kept, or kept already.
+        """
     def forget(self, names: Iterable[str]) -> None:
         """Make every page of these sites stale, and all negative entries; from any thread."""
     def clear(self) -> None:

@@ -150,7 +150,7 @@ cdef class Page:
         for index in range(8):
             self.choices[index] = <char> self.smallest(index)
 
-    def add_response(self, int index, body):
+    cdef int add_response(self, int index, body) except -1:
         """Build what is sent for one variant; the body is held once, behind its head."""
         cdef bytes head = self.make_head(index)
         self.head_length[index] = len(head)
@@ -158,13 +158,14 @@ cdef class Page:
         if body is None:
             self.responses.append(None)
             self.size += SOURCE_CHARGE
-            return
+            return 0
         if len(body) != self.body_length[index]:
             raise ValueError("a variant's size is not that of its body")
         self.responses.append(head + body)
         self.size += len(head) + len(body)
+        return 0
 
-    def smallest(self, int acceptable):
+    cdef int smallest(self, int acceptable) except -1:
         """Return the index of the smallest variant that is acceptable."""
         cdef int best = 0, index, bit
         for index in range(1, self.count):
@@ -284,7 +285,7 @@ cdef class Pages:
         return page.generation < page.site.change
 
     cdef Page find(self, bytes key, unsigned long second):
-        """Return the page under a key if it is there and current; `second` limits how often its place is renewed."""
+        """Return the page under a key if it is there and current; its place is renewed once in a `second` (0: each time)."""
         cdef PyObject* found = PyDict_GetItem(self.index, key)
         cdef Page page
         if found is NULL:
@@ -294,7 +295,7 @@ cdef class Pages:
             self.stale += 1
             self.drop(page)
             return None
-        if page.segment == PROBATION or page.touched != second:
+        if second == 0 or page.touched != second or page.segment == PROBATION:
             page.touched = second
             self.use(page)
         return page
@@ -357,7 +358,7 @@ cdef class Pages:
             self.drop(page)
 
     def put(self, bytes key not None, Page page not None):
-        """Keep a page under host + path as they came, unless it is stale, too large or not to be kept."""
+        """Keep a page under host + path as they came, if it may be kept and there is room; tell whether it is."""
         if not page.keep or page.segment != NOWHERE or self.is_stale(page):
             return False
         if page.size > min(MAX_PAGE_BYTES, self.max_bytes // 10):
@@ -376,7 +377,7 @@ cdef class Pages:
             self.probation[key] = page
             self.probation_bytes += page.size
         self.evict()
-        return True
+        return page.segment != NOWHERE
 
     def forget(self, names):
         """Make every page of these sites stale, and all negative entries; from any thread."""

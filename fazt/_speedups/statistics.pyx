@@ -117,7 +117,7 @@ cdef class SiteState:
         return counters if self.taken is None else added(self.taken, counters)
 
 
-def added(one, other):
+cdef object added(one, other):
     """Return the sum of two Counters."""
     latency = memoryview(bytearray(one.latency)).cast("I")
     for index, count in enumerate(memoryview(other.latency).cast("I")):

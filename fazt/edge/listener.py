@@ -93,6 +93,11 @@ class Edge:
                     log.exception("a connection could not be checked")
                     protocol.transport.abort()
 
+    def cut(self) -> None:
+        """Close every connection, whatever it is in the middle of."""
+        for protocol in tuple(self._parts.connections):
+            protocol.abort()
+
     async def stop(self, grace_s: float) -> None:
         """Take no more connections, let what has begun finish for `grace_s` seconds, then cut the rest."""
         parts = self._parts
@@ -105,8 +110,7 @@ class Edge:
             protocol.stop()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(parts.emptied(), grace_s)
-        for protocol in tuple(parts.connections):
-            protocol.abort()
+        self.cut()
         await asyncio.sleep(0)
         self._sweep.cancel()
         with contextlib.suppress(asyncio.CancelledError):

@@ -1,0 +1,135 @@
+"""Request heads as real clients send them over HTTP/1.1, for the tests of the fast lane: it has to take every one."""
+
+
+def head(*lines: str) -> bytes:
+    return "\r\n".join((*lines, "", "")).encode("ascii")
+
+
+CHROME = (
+    "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+    'sec-ch-ua: "Google Chrome";v="131", "Chromium";v="131", "Not_A Brand";v="24"',
+    "sec-ch-ua-mobile: ?0",
+    'sec-ch-ua-platform: "Linux"',
+)
+FIREFOX = "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:133.0) Gecko/20100101 Firefox/133.0"
+SAFARI = (
+    "User-Agent: Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko)"
+    " Version/18.1 Safari/605.1.15"
+)
+DOCUMENT = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,image/apng,*/*;q=0.8"
+
+BROWSER_HEADS = {
+    "chrome-document": head(
+        "GET / HTTP/1.1",
+        "Host: blog.example.com",
+        "Connection: keep-alive",
+        "Cache-Control: max-age=0",
+        *CHROME,
+        "Upgrade-Insecure-Requests: 1",
+        DOCUMENT,
+        "Sec-Fetch-Site: none",
+        "Sec-Fetch-Mode: navigate",
+        "Sec-Fetch-User: ?1",
+        "Sec-Fetch-Dest: document",
+        "Accept-Encoding: gzip, deflate, br, zstd",
+        "Accept-Language: en-GB,en-US;q=0.9,en;q=0.8,de;q=0.7",
+    ),
+    "chrome-script-again": head(
+        "GET /assets/app.3f2a9c11.js?v=2&lang=en HTTP/1.1",
+        "Host: blog.example.com:8080",
+        "Connection: keep-alive",
+        *CHROME,
+        "Accept: */*",
+        "Sec-Fetch-Site: same-origin",
+        "Sec-Fetch-Mode: cors",
+        "Sec-Fetch-Dest: script",
+        "Sec-Fetch-Storage-Access: active",
+        "Origin: http://blog.example.com:8080",
+        "Referer: http://blog.example.com:8080/2024/11/?page=2",
+        "Accept-Encoding: gzip, deflate, br, zstd",
+        "Accept-Language: en-US,en;q=0.9",
+        "Cookie: theme=dark; _ga=GA1.1.1234567890.1700000000",
+        'If-None-Match: "3f2a9c11d0e84b6c"',
+        "If-Modified-Since: Sun, 24 Nov 2024 01:02:03 GMT",
+    ),
+    "chrome-prefetch": head(
+        "GET /next.html HTTP/1.1",
+        "Host: 127.0.0.1:8080",
+        "Connection: keep-alive",
+        *CHROME,
+        "Purpose: prefetch",
+        "Sec-Purpose: prefetch;prerender",
+        "DNT: 1",
+        "Sec-GPC: 1",
+        "Save-Data: on",
+        "Pragma: no-cache",
+        "Cache-Control: no-cache",
+        "Accept-Encoding: gzip, deflate, br",
+    ),
+    "firefox-document": head(
+        "GET /docs/guide/ HTTP/1.1",
+        "Host: blog.example.com",
+        FIREFOX,
+        DOCUMENT,
+        "Accept-Language: de,en-US;q=0.7,en;q=0.3",
+        "Accept-Encoding: gzip, deflate, br, zstd",
+        "DNT: 1",
+        "Sec-GPC: 1",
+        "Connection: keep-alive",
+        "Upgrade-Insecure-Requests: 1",
+        "Sec-Fetch-Dest: document",
+        "Sec-Fetch-Mode: navigate",
+        "Sec-Fetch-Site: none",
+        "Sec-Fetch-User: ?1",
+        "Priority: u=0, i",
+        "Pragma: no-cache",
+        "Cache-Control: no-cache",
+    ),
+    "firefox-image": head(
+        "GET /img/a%20photo%20(1).webp HTTP/1.1",
+        "Host: blog.example.com",
+        FIREFOX,
+        "Accept: image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5",
+        "Accept-Language: de,en-US;q=0.7,en;q=0.3",
+        "Accept-Encoding: gzip, deflate",
+        "Connection: keep-alive",
+        "Referer: http://blog.example.com/docs/guide/",
+        "Cookie: session=abc123",
+        "If-Modified-Since: Sun, 24 Nov 2024 01:02:03 GMT",
+        "Sec-Fetch-Dest: image",
+        "Sec-Fetch-Mode: no-cors",
+        "Sec-Fetch-Site: same-origin",
+        "Priority: u=4, i",
+    ),
+    "safari-document": head(
+        "GET /index.html HTTP/1.1",
+        "Host: blog.example.com",
+        "Upgrade-Insecure-Requests: 1",
+        "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+        SAFARI,
+        "Accept-Language: en-GB,en;q=0.9",
+        "Accept-Encoding: gzip, deflate",
+        "Connection: keep-alive",
+        "Sec-Fetch-Dest: document",
+        "Sec-Fetch-Site: none",
+        "Sec-Fetch-Mode: navigate",
+        "Priority: u=0, i",
+    ),
+    "curl": head("GET / HTTP/1.1", "Host: localhost:8080", "User-Agent: curl/8.5.0", "Accept: */*"),
+    "curl-head-compressed": head(
+        "HEAD /a/b.css HTTP/1.1",
+        "Host: [::1]:8080",
+        "User-Agent: curl/8.5.0",
+        "Accept: */*",
+        "Accept-Encoding: deflate, gzip, br, zstd",
+    ),
+    "wget": head(
+        "GET /file.zip HTTP/1.1",
+        "Host: blog.example.com",
+        "User-Agent: Wget/1.21.4",
+        "Accept: */*",
+        "Accept-Encoding: identity",
+        "Connection: Keep-Alive",
+    ),
+    "wrk": head("GET /index.html HTTP/1.1", "Host: 127.0.0.1:8080"),
+}
