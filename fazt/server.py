@@ -1,85 +1,193 @@
-"""The whole composition of the server: it builds every part, joins them, and runs them.
+"""The whole server on one page: builds every part, joins them, runs them.
 
-Rule: nothing else knows everything; a part gets what it needs as arguments from here.
+Rule: nothing else knows everything, and nothing here is proportional to the number of sites. FastAPI is loaded at the
+first request to the API, on a thread: it would be most of the time that a start takes.
 """
 
 import asyncio
-import contextlib
-import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import uvloop
 
+from fazt._speedups.hosts import normalise
 from fazt._speedups.pages import Clock, Pages
 from fazt._speedups.statistics import AccessRing
-from fazt.api.journal import Journal
-from fazt.api.platform import platform
-from fazt.api.routing import at_first_use, by_host, by_path
-from fazt.api.uploads import Uploads
+from fazt.api.collection import Collector
+from fazt.api.error_log import ErrorLog, logging_to
+from fazt.api.history import RING_RECORDS, History
+from fazt.api.platform import no_dashboard, platform
+from fazt.api.routing import Application, at_first_request, by_door, by_host, by_path
 from fazt.edge.limits import Limits
 from fazt.edge.listener import Edge
-from fazt.errors import FaztError, InvalidInput
-from fazt.settings import MIB, Settings, memory_limit_bytes, socket_path
+from fazt.errors import InvalidInput
+from fazt.settings import Settings, listen_address, memory_limit_bytes, public_url, socket_path
 from fazt.sites.archive import ArchiveLimits
 from fazt.sites.builtin import install_builtin
 from fazt.sites.compress import Compressor
 from fazt.sites.hosting import Hosting
 from fazt.sites.resolve import Resolver
 from fazt.sites.spill import Spill
-from fazt.store import blobs
 from fazt.store.changes import Change
-from fazt.store.clock import now_ms
-from fazt.store.database import Database
+from fazt.store.database import Database, now_ms
 
-log = logging.getLogger("fazt.server")
 TICK_S = 0.5
-FLUSH_S = 10.0
-COLLECT_S = 3600.0
-SPARED_MS = 3_600_000
-MAX_BODY_BYTES = 72 * MIB  # the largest body that anything here reads is a pack
+PAGE_CACHE_SHARE = 4  # of the memory that the process may use: one part in so many
+PROCESS_PAGES_BYTES = 1 << 20  # where no server runs no page is ever kept
+MAX_BODY_BYTES = 64 << 20  # nothing here reads a larger one; the API allows less for most calls
+WWW = ("redirect-to-bare", "redirect-to-www")
+SCHEMES = ("", "http", "https")
 
-ASGIApplication = Callable[..., Awaitable[None]]
 
+def run(settings: Settings, path: Path, on_ready: Callable[[str], None]) -> None:
+    """Serve a database until SIGTERM or SIGINT; a second signal does not wait for requests under way.
 
-def address(setting: str) -> tuple[str, int]:
-    """Return host and port of `ADDR:PORT`.
-
-    Raises: InvalidInput.
+    `on_ready` is called with the server's URL once it answers. Raises: InvalidInput, StoreError, ListenError.
     """
-    host, _, port = setting.rpartition(":")
-    if not host or not port.isdigit() or int(port) > 65535:
-        raise InvalidInput(f"'{setting}' is not an address to listen on; write 127.0.0.1:4698 or [::]:80.")
-    return host.strip("[]"), int(port)
+    hosting = make_hosting(settings)
+    errors = ErrorLog()
+    with (
+        logging_to(errors),
+        closing(Database.open(path)) as database,
+        closing(make_spill(settings, database)) as spill,
+        _compressing(database) as compressor,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        runner.run(_serve(settings, hosting, database, spill, compressor, errors, on_ready))
 
 
-def hosting_of(settings: Settings) -> Hosting:
-    """Return which host means what, and how visitors write a host's URL."""
-    _, port = address(settings.http)
+async def _serve(
+    settings: Settings,
+    hosting: Hosting,
+    database: Database,
+    spill: Spill,
+    compressor: Compressor,
+    errors: ErrorLog,
+    on_ready: Callable[[str], None],
+) -> None:
+    stopping, hurrying = _signals()
+    clock, ring, pages = Clock(), AccessRing(RING_RECORDS), Pages(page_cache_bytes(settings))
+    database.follow(partial(_forget, pages))
+    history = History(database, pages, ring, errors, keep_lines=settings.log_history_lines)
+    collector = Collector(database)
 
-    def url(host: str) -> str:
-        if settings.public_scheme:  # a proxy in front: it has the well-known port
-            return f"{settings.public_scheme}://{host}/"
-        return f"http://{host}/" if port == 80 else f"http://{host}:{port}/"
+    def connections() -> int:
+        return edge.connections
 
-    return Hosting(settings.domain, settings.www, url)
+    build = partial(
+        make_api, settings, hosting, database, pages, spill, collector, history, compressor.wake, connections, now_ms()
+    )
+    api = at_first_request(build)
+    everywhere = platform(database)
+    dashboard = by_path([("/api/", api), ("/_fazt/", everywhere)], otherwise=no_dashboard())
+    network = by_host({f"dashboard.{hosting.domain}": dashboard}, otherwise=everywhere)
+    edge = Edge(
+        Resolver(database, pages, spill, hosting),
+        by_door(socket=api, network=network),
+        pages=pages,
+        clock=clock,
+        ring=ring,
+        limits=make_limits(settings),
+        lane=os.environ.get("FAZT_NO_LANE") != "1",
+    )
+    async with _background(_tick(clock), history.run(), collector.run()):
+        try:
+            await edge.listen_tcp(*listen_address(settings.http))
+            # Once the port is ours, and before this thread answers anybody.
+            database.write_blocking(install_builtin)
+            await edge.listen_unix(socket_path(database.path))
+            compressor.start()
+            on_ready(hosting.url(hosting.domain))
+            await stopping.wait()
+        finally:
+            history.stop()
+            await _stop(edge, settings.shutdown_grace_s, hurrying)
+            await history.flush()
 
 
-def archive_limits(settings: Settings) -> ArchiveLimits:
-    """Return what one version may hold."""
-    return ArchiveLimits(
-        max_files=settings.max_site_files,
-        max_file_bytes=settings.max_file_bytes,
-        max_total_bytes=settings.max_site_bytes,
+def make_api(
+    settings: Settings,
+    hosting: Hosting,
+    database: Database,
+    pages: Pages,
+    spill: Spill,
+    collector: Collector,
+    history: History,
+    wake_compressor: Callable[[], None],
+    connections: Callable[[], int],
+    started_at_ms: int | None,
+) -> Application:
+    """Return the admin API; `started_at_ms` is None where no server runs."""
+    # FastAPI and what belongs to it take longer to load than all the rest; see the module's rule.
+    from fazt.api.admin import admin
+    from fazt.api.blobs import Blobs
+    from fazt.api.deploys import Deploys
+    from fazt.api.domains import Domains
+    from fazt.api.logs import Logs
+    from fazt.api.sites import Sites
+    from fazt.api.status import Status
+    from fazt.api.tokens import Tokens
+    from fazt.api.versions import Versions
+
+    return admin(
+        database,
+        [
+            Sites(database, hosting, collector.wake),
+            Deploys(database, hosting, archive_limits(settings), collector, wake_compressor),
+            Versions(database, hosting, collector),
+            Blobs(database, collector),
+            Domains(database, hosting),
+            Tokens(database),
+            Status(database, hosting, pages, spill, connections, started_at_ms),
+            Logs(database, history),
+        ],
     )
 
 
-def edge_limits(settings: Settings) -> Limits:
-    """Return what connections and requests may take."""
+@contextmanager
+def open_api(path: Path, settings: Settings) -> Iterator[Application]:
+    """Open a database and give its admin API, in this process and without listening.
+
+    Raises: InvalidInput, StoreBusy where a server holds it, StoreError.
+    """
+    hosting = make_hosting(settings)
+    with closing(Database.open(path)) as database, closing(make_spill(settings, database)) as spill:
+        pages = Pages(PROCESS_PAGES_BYTES)
+        history = History(database, pages, AccessRing(1), ErrorLog(), keep_lines=settings.log_history_lines)
+        collector = Collector(database)
+        yield make_api(
+            settings, hosting, database, pages, spill, collector, history, lambda: None, lambda: 0, started_at_ms=None
+        )
+
+
+def make_hosting(settings: Settings) -> Hosting:
+    """Return which host means what.
+
+    Raises: InvalidInput where a setting about hosts cannot be.
+    """
+    domain = normalise(settings.domain.encode("ascii", "replace"))
+    if domain is None or ":" in settings.domain:
+        raise InvalidInput(f"{settings.domain!r} is not a domain; write it as example.org (other letters as xn--...).")
+    if settings.www not in WWW:
+        raise InvalidInput(f"{settings.www!r} is not a way to answer www; choose {' or '.join(WWW)}.")
+    if settings.public_scheme not in SCHEMES:
+        raise InvalidInput(f"{settings.public_scheme!r} is not a scheme of public URLs; choose http or https.")
+    listen_address(settings.http)
+    return Hosting(domain, settings.www, partial(public_url, settings))
+
+
+def make_spill(settings: Settings, database: Database) -> Spill:
+    """Return the spill cache, which lies beside the database."""
+    folder = database.path.with_name(f"{database.path.name}.cache")
+    return Spill(folder, settings.spill_cache_bytes, database)
+
+
+def make_limits(settings: Settings) -> Limits:
+    """Return what connections may take."""
     return Limits(
         max_body_bytes=MAX_BODY_BYTES,
         header_timeout_s=settings.header_timeout_s,
@@ -91,164 +199,74 @@ def edge_limits(settings: Settings) -> Limits:
     )
 
 
-class Parts:
-    """What the running server and the API in process have in common, around one database."""
-
-    def __init__(self, database: Database, settings: Settings) -> None:
-        self.database = database
-        self.settings = settings
-        self.hosting = hosting_of(settings)
-        self.pages = Pages(settings.page_cache_bytes or memory_limit_bytes() // 4)
-        self.ring = AccessRing()
-        self.spill = Spill(Path(f"{database.path}.cache"), settings.spill_cache_bytes, database)
-        self.journal = Journal(database, self.pages, self.ring, settings.log_history_lines)
-        self.uploads = Uploads()
-        database.follow(self._forget)
-
-    def _forget(self, changes: list[Change] | Any) -> None:
-        """Make stale what a change touches; runs before the change is acknowledged."""
-        self.pages.forget({change.key for change in changes if change.kind == "site"})
-        if any(change.kind == "domain" for change in changes):
-            # The pages kept under a domain's name belong to whichever site has it: all of them are asked for anew.
-            self.pages.forget([state.name for state in self.pages.sites()])
-
-    def make_admin(
-        self, compress_soon: Callable[[], None], started_at_ms: int | None, count_connections: Callable[[], int]
-    ) -> ASGIApplication:
-        """Return the admin API. FastAPI takes 0.2 s and 16 MB: it is imported here, when it is first needed."""
-        from fazt.api.admin import admin
-
-        return admin(
-            database=self.database,
-            hosting=self.hosting,
-            pages=self.pages,
-            spill=self.spill,
-            journal=self.journal,
-            limits=archive_limits(self.settings),
-            uploads=self.uploads,
-            compress_soon=compress_soon,
-            started_at_ms=started_at_ms,
-            count_connections=count_connections,
-        )
-
-
-def run(settings: Settings, path: Path, on_ready: Callable[[str], None]) -> None:
-    """Serve a database until SIGTERM or SIGINT; `on_ready` gets the URL once it answers.
-
-    Raises: FaztError where the database or the address cannot be used.
-    """
-    address(settings.http)
-    database = Database.open(path)
-    try:
-        database.write_blocking(install_builtin)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(database, settings, on_ready))
-    finally:
-        database.close()
-
-
-async def _serve(database: Database, settings: Settings, on_ready: Callable[[str], None]) -> None:
-    parts = Parts(database, settings)
-    clock = Clock()
-    compressor = Compressor(database)
-    edge: Edge
-
-    def make_admin() -> ASGIApplication:
-        return parts.make_admin(compressor.wake, started_at_ms, lambda: edge.connections)
-
-    started_at_ms = now_ms()
-    admin = at_first_use(make_admin)
-    every_host = platform(database)
-    dashboard = f"dashboard.{settings.domain}"
-    app = by_host({dashboard: by_path({"/_fazt/": every_host}, otherwise=admin)}, local=admin, otherwise=every_host)
-    resolve = Resolver(database, parts.pages, parts.spill, parts.hosting)
-    edge = Edge(
-        resolve,
-        app,
-        pages=parts.pages,
-        clock=clock,
-        ring=parts.ring,
-        limits=edge_limits(settings),
-        lane=os.environ.get("FAZT_NO_LANE") != "1",
+def archive_limits(settings: Settings) -> ArchiveLimits:
+    """Return what a version may take."""
+    return ArchiveLimits(
+        max_files=settings.max_site_files,
+        max_file_bytes=settings.max_file_bytes,
+        max_total_bytes=settings.max_site_bytes,
     )
-    logging.getLogger("fazt").addHandler(parts.journal.errors)
-    async with contextlib.AsyncExitStack() as stack:
-        stack.callback(parts.spill.close)
-        stack.push_async_callback(parts.journal.flush)
-        stack.push_async_callback(_stop_edge, edge, settings)
-        stop = _signals(edge)
-        await edge.listen_tcp(*address(settings.http))
-        await edge.listen_unix(socket_path(database.path))
-        compressor.start()
-        stack.callback(compressor.stop)
-        for work in (_tick(clock), _flush(parts.journal), _collect(database)):
-            stack.callback(asyncio.get_running_loop().create_task(work).cancel)
-        on_ready(parts.hosting.url(settings.domain))
-        await stop.wait()
 
 
-async def _stop_edge(edge: Edge, settings: Settings) -> None:
-    await edge.stop(settings.shutdown_grace_s)
-
-
-def _signals(edge: Edge) -> asyncio.Event:
-    """Return an event that the first SIGTERM or SIGINT sets; the second one waits for nobody."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-
-    def on_signal() -> None:
-        if stop.is_set():
-            edge.cut()
-        stop.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, on_signal)
-    return stop
-
-
-async def _tick(clock: Clock) -> None:
-    """Keep the clock that answers are dated by."""
-    while True:
-        clock.tick()
-        await asyncio.sleep(TICK_S)
-
-
-async def _flush(journal: Journal) -> None:
-    """Write counts and lines into the database every now and then."""
-    while True:
-        await asyncio.sleep(FLUSH_S)
-        try:
-            await journal.flush()
-        except FaztError as error:  # a full disk: serving goes on, and the next round tries again
-            log.warning("statistics are not written: %s", error.message)
-
-
-async def _collect(database: Database) -> None:
-    """Delete contents that nothing uses, in small bites."""
-    while True:
-        await asyncio.sleep(COLLECT_S)
-        try:
-            freed = 0
-            while (collected := await database.write(blobs.collect, 200, SPARED_MS)).blobs:
-                freed += collected.bytes
-            if freed:
-                await asyncio.to_thread(database.shrink)
-        except FaztError as error:
-            log.warning("collecting goes on later: %s", error.message)
+def page_cache_bytes(settings: Settings) -> int:
+    """Return the memory that pages may take."""
+    return settings.page_cache_bytes or memory_limit_bytes() // PAGE_CACHE_SHARE
 
 
 @contextmanager
-def open_api(path: Path, settings: Settings) -> Iterator[ASGIApplication]:
-    """Give the admin API on a database that no server holds.
-
-    Raises: StoreBusy and the other errors of opening a database.
-    """
-    database = Database.open(path)
+def _compressing(database: Database) -> Iterator[Compressor]:
+    compressor = Compressor(database)
     try:
-        parts = Parts(database, settings)
-        try:
-            yield parts.make_admin(lambda: None, None, lambda: 0)
-        finally:
-            parts.spill.close()
+        yield compressor
     finally:
-        database.close()
+        compressor.stop()
+
+
+@asynccontextmanager
+async def _background(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run coroutines as long as the block runs."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _tick(clock: Clock) -> None:
+    """Keep the clock; it ticks right after each full second, so that no Date is older than the page it stands on."""
+    while True:
+        clock.tick()
+        await asyncio.sleep(min(TICK_S, 1.001 - clock.now_ms % 1000 / 1000))
+
+
+def _forget(pages: Pages, changes: Sequence[Change]) -> None:
+    """Have stale pages forgotten; called on the writing thread before a write is answered."""
+    if any(change.kind == "domain" for change in changes):
+        # Which site's pages were made under the domain does not stand in the change: all of them are asked for anew.
+        pages.forget([state.name for state in pages.sites()])
+    pages.forget([change.key for change in changes if change.kind == "site"])
+
+
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Return what the first signal to stop sets, and what the second one sets."""
+    first, second = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        (second if first.is_set() else first).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    return first, second
+
+
+async def _stop(edge: Edge, grace_s: float, hurrying: asyncio.Event) -> None:
+    """Stop the edge; let requests under way finish, unless there is a hurry."""
+    stopping = asyncio.ensure_future(edge.stop(grace_s))
+    hurry = asyncio.ensure_future(hurrying.wait())
+    await asyncio.wait({stopping, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    hurry.cancel()
+    if not stopping.done():
+        edge.cut()
+    await stopping

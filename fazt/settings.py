@@ -4,8 +4,6 @@ A value comes from the command line (this run), else the environment (`FAZT_<NAM
 Rule: a number that an owner may want to change stands here and nowhere else.
 """
 
-import contextlib
-import hashlib
 import hashlib
 import os
 import sys
@@ -21,7 +19,6 @@ LONGEST_SOCKET_PATH = 100  # sun_path has 108 bytes with its NUL (unix(7)); some
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
-LONGEST_SOCKET = 100
 
 
 def _setting(default: Any, help_text: str, *, unit: str = "") -> Any:
@@ -85,29 +82,8 @@ def database_path(flag: str | None, environment: Mapping[str, str] | None = None
     return Path(data_home).expanduser() / "fazt" / "data.db"
 
 
-def socket_path(database: Path) -> Path:
-    """Return where the server of a database listens for the CLI: beside the database.
-
-    Where that name is too long for a socket (108 bytes) it is one derived from it, in the user's folder for such files.
-    """
-    place = Path(f"{os.path.realpath(database)}.sock")
-    if len(os.fsencode(place)) <= LONGEST_SOCKET:
-        return place
-    digest = hashlib.sha256(os.fsencode(place)).hexdigest()[:24]
-    return Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp") / f"fazt-{digest}.sock"  # noqa: S108  # mode 0600
-
-
-def memory_limit_bytes() -> int:
-    """Return the memory that this process may use: the machine's, or less where a cgroup says so."""
-    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    for source in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):  # not there, or "max"
-            limits.append(int(Path(source).read_text()))
-    return min(limits)
-
-
 def socket_path(path: Path) -> Path:
-    """Return the Unix socket of the server of a database: beside the file, or in a short place where that is too long."""
+    """Return the Unix socket of the server of a database: beside the file, or in a short place if that is too long."""
     real = os.path.realpath(path)
     beside = f"{real}.sock"
     if len(os.fsencode(beside)) <= LONGEST_SOCKET_PATH:
@@ -123,7 +99,13 @@ def listen_address(http: str) -> tuple[str, int]:
     """
     host, colon, port = http.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536 or (":" in host and bare == host):
+    if (
+        not colon
+        or not port.isascii()
+        or not port.isdigit()
+        or not 0 < int(port) < 65536
+        or (":" in host and bare == host)
+    ):
         raise InvalidInput(f"{http!r} is not an address to listen on; write it as 127.0.0.1:4698 or [::1]:4698.")
     return bare, int(port)
 

@@ -1,71 +1,45 @@
-"""The admin API: one FastAPI application, joined from a router for each resource.
+"""The admin API as one ASGI application: its routes, who may call them, and how failures are told.
 
-Rule: nothing imports this module before the first call; a server that only serves files never loads FastAPI.
+Rule: FastAPI's own pages stay off. They load scripts from elsewhere, and they ask nobody for a token.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Sequence
+from typing import Protocol
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from fazt import __version__
-from fazt._speedups.pages import Pages
-from fazt.api import blobs, domains, logs, sites, status, tokens, versions
-from fazt.api.access import Access
-from fazt.api.errors import handle_errors
-from fazt.api.journal import Journal
-from fazt.api.uploads import Uploads
-from fazt.sites.archive import ArchiveLimits
-from fazt.sites.hosting import Hosting
-from fazt.sites.spill import Spill
+from fazt.api.access import FilteredReader, Gate
+from fazt.api.answers import answer
+from fazt.api.errors import FailureGuard, add_error_handlers
+from fazt.api.routing import Application
 from fazt.store.database import Database
 
-STRICT = [
-    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"),
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-]
+
+class Resource(Protocol):
+    """One noun of the API."""
+
+    def add_to(self, app: FastAPI) -> None:
+        """Add the routes."""
 
 
-def admin(
-    *,
-    database: Database,
-    hosting: Hosting,
-    pages: Pages,
-    spill: Spill,
-    journal: Journal,
-    limits: ArchiveLimits,
-    uploads: Uploads,
-    compress_soon: Callable[[], None],
-    started_at_ms: int | None,
-    count_connections: Callable[[], int],
-) -> Callable[..., Awaitable[None]]:
-    """Return the application."""
-    # No page that would load its scripts from somewhere else; the description itself is at /api/openapi.json.
-    app = FastAPI(title="Fazt", version=__version__, docs_url=None, redoc_url=None, openapi_url="/api/openapi.json")
-    access = Access(database)
-    app.include_router(sites.routes(access, database, hosting))
-    app.include_router(versions.routes(access, database, hosting, limits, uploads, compress_soon))
-    app.include_router(blobs.routes(access, database))
-    app.include_router(domains.routes(access, database, hosting))
-    app.include_router(tokens.routes(access, database))
-    app.include_router(logs.routes(access, journal))
-    app.include_router(status.routes(access, database, hosting, pages, spill, started_at_ms, count_connections))
-    handle_errors(app)
-    return _strict(app)
+def routes(resources: Sequence[Resource]) -> FastAPI:
+    """Return the application of the resources' routes, without its gate."""
+    app = FastAPI(
+        title="Fazt", version=__version__, openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False
+    )
+    add_error_handlers(app)
+    for resource in resources:
+        resource.add_to(app)
+
+    async def describe(caller: FilteredReader) -> Response:
+        """Describe this API as OpenAPI does."""
+        return answer(app.openapi())
+
+    app.add_api_route("/api/openapi.json", describe, methods=["GET"])
+    return app
 
 
-def _strict(app: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-    """Put the headers of a strict policy on every answer."""
-
-    async def strict(scope: Any, receive: Any, send: Any) -> None:
-        async def send_strict(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *STRICT]
-            await send(message)
-
-        await app(scope, receive, send_strict)
-
-    return strict
+def admin(database: Database, resources: Sequence[Resource]) -> Application:
+    """Return the admin API."""
+    return FailureGuard(Gate(routes(resources), database))

@@ -1,42 +1,45 @@
-"""/api/blobs: the contents that a deploy sends ahead."""
+"""`POST /api/blobs`: packs of chunks come in; what was acknowledged is on disk."""
 
 import asyncio
-from typing import Any
 
 import apsw
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import FastAPI, Request, Response
 
-from fazt.api.access import Access
-from fazt.api.errors import Json
-from fazt.errors import TooLarge
-from fazt.sites.pack import MAX_PACK_BYTES, Piece, decode
+from fazt.api.access import FilteredDeployer
+from fazt.api.answers import answer
+from fazt.api.collection import Collector
+from fazt.errors import InvalidInput
+from fazt.sites import pack
+from fazt.sites.pack import Piece
 from fazt.store import blobs
 from fazt.store.database import Database
 
-
-def routes(access: Access, database: Database) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter(prefix="/api/blobs", tags=["blobs"])
-
-    @router.post("", summary="Store a pack", dependencies=[Depends(access.requires("deploy", some_site=True))])
-    async def store_pack(request: Request) -> Response:
-        pieces = await asyncio.to_thread(decode, await _read(request))
-        return Json(await database.write(_store, pieces))
-
-    return router
+PACK_TYPE = "application/x-fazt-pack"
 
 
-async def _read(request: Request) -> bytes:
-    data = bytearray()
-    async for piece in request.stream():
-        data += piece
-        if len(data) > MAX_PACK_BYTES:
-            raise TooLarge(f"A pack has at most {MAX_PACK_BYTES} bytes.")
-    return bytes(data)
+class Blobs:
+    """The call that takes contents. They belong to no site, so a token for one site may send them too."""
+
+    def __init__(self, database: Database, collector: Collector) -> None:
+        self._database = database
+        self._collector = collector
+
+    def add_to(self, app: FastAPI) -> None:
+        """Add the route."""
+        body = {"required": True, "content": {PACK_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
+        app.add_api_route("/api/blobs", self.put, methods=["POST"], openapi_extra={"requestBody": body})
+
+    async def put(self, caller: FilteredDeployer, request: Request) -> Response:
+        """Take a pack, all of it in one transaction."""
+        if request.headers.get("content-type", "").partition(";")[0].strip().lower() != PACK_TYPE:
+            raise InvalidInput(f"The body must be a pack, of type {PACK_TYPE}.")
+        data = await request.body()
+        pieces = await asyncio.to_thread(pack.decode, data)
+        self._collector.upload_goes_on()
+        await self._database.write(_put, pieces)
+        return answer({"chunks": len(pieces), "bytes": sum(len(piece.data) for piece in pieces)})
 
 
-def _store(connection: apsw.Connection, pieces: list[Piece]) -> dict[str, Any]:
-    """Store all pieces of a pack in one transaction."""
+def _put(connection: apsw.Connection, pieces: list[Piece]) -> None:
     for piece in pieces:
         blobs.put_chunk(connection, piece.hash, piece.size, piece.n, piece.data)
-    return {"chunks": len(pieces), "bytes": sum(len(piece.data) for piece in pieces)}

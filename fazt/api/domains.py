@@ -1,67 +1,75 @@
-"""/api/domains: names of its own for a site."""
+"""`/api/domains`: names of its own for a site."""
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+import apsw
+from fastapi import FastAPI, Query, Response
 from pydantic import BaseModel, ConfigDict
 
-from fazt.api.access import Access
-from fazt.api.errors import Json
-from fazt.api.shapes import moment, page_of
-from fazt.auth.tokens import Principal, check
+from fazt.api.access import FilteredAdmin, FilteredReader, check
+from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, domain_json, list_answer, no_content
+from fazt.auth.tokens import Principal
 from fazt.errors import InvalidName
 from fazt.sites.hosting import Hosting
 from fazt.sites.names import check_domain_name, is_under
-from fazt.store import domains
+from fazt.store import domains, sites
 from fazt.store.database import Database
-from fazt.store.domains import Domain
 
 
 class NewDomain(BaseModel):
-    """A domain for a site."""
+    """A domain that is to be given to a site."""
 
     model_config = ConfigDict(extra="forbid")
     name: str
     site: str
 
 
-def routes(access: Access, database: Database, hosting: Hosting) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter(prefix="/api/domains", tags=["domains"])
+class Domains:
+    """The calls about custom domains."""
 
-    @router.get("", summary="List domains")
-    async def list_domains(
-        principal: Annotated[Principal, Depends(access.requires("read", some_site=True))],
-        site: str | None = None,
-        after: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    ) -> Response:
-        wanted = principal.site if site is None else site
-        check(principal, "read", wanted)
-        found = await database.read(domains.list_page, wanted, after, limit)
-        return Json(page_of([_shape(domain) for domain in found], limit, "name"))
+    def __init__(self, database: Database, hosting: Hosting) -> None:
+        self._database = database
+        self._hosting = hosting
 
-    @router.post("", status_code=201, summary="Give a site a domain")
-    async def add_domain(
-        body: NewDomain, principal: Annotated[Principal, Depends(access.requires("admin", some_site=True))]
+    def add_to(self, app: FastAPI) -> None:
+        """Add the routes."""
+        app.add_api_route("/api/domains", self.list_page, methods=["GET"])
+        app.add_api_route("/api/domains", self.add, methods=["POST"], status_code=201)
+        app.add_api_route("/api/domains/{name}", self.remove, methods=["DELETE"], status_code=204)
+
+    async def list_page(
+        self,
+        caller: FilteredReader,
+        site: Annotated[str | None, Query(max_length=253)] = None,
+        limit: Limit = DEFAULT_ITEMS,
+        after: After = None,
     ) -> Response:
-        check(principal, "admin", body.site)
+        """List the domains of a site, or of all, in order of their names."""
+        if site is not None:
+            check(caller, "read", site)
+        return answer(await self._database.read(_list, site or caller.site, after, limit))
+
+    async def add(self, caller: FilteredAdmin, body: NewDomain) -> Response:
+        """Give a domain to a site."""
+        check(caller, "admin", body.site)
         name = check_domain_name(body.name)
-        if name == hosting.domain or is_under(name, hosting.domain):
-            raise InvalidName(f"{name} belongs to this server itself; a site's own name answers there.")
-        return Json(_shape(await database.write(domains.add, name, body.site)), 201)
+        if is_under(name, self._hosting.domain):
+            raise InvalidName(f"{name} is a name of this server already; a site has one of those by its own name.")
+        return answer(domain_json(await self._database.write(domains.add, name, body.site)), 201)
 
-    @router.delete("/{name}", status_code=204, summary="Take a domain away")
-    async def remove_domain(
-        name: str, principal: Annotated[Principal, Depends(access.requires("admin", some_site=True))]
-    ) -> Response:
-        name = check_domain_name(name)
-        check(principal, "admin", await database.read(domains.find_site, name))
-        await database.write(domains.remove, name)
-        return Response(status_code=204)
-
-    return router
+    async def remove(self, caller: FilteredAdmin, name: str) -> Response:
+        """Take a domain away from its site."""
+        await self._database.write(_remove, caller, name.lower().removesuffix("."))
+        return no_content()
 
 
-def _shape(domain: Domain) -> dict[str, Any]:
-    return {"name": domain.name, "site": domain.site, "created_at": moment(domain.created_at)}
+def _list(connection: apsw.Connection, site: str | None, after: str | None, limit: int) -> Any:
+    if site is not None:
+        sites.get(connection, site)
+    found = domains.list_page(connection, site, after, limit + 1)
+    return list_answer(found, limit, domain_json, lambda domain: domain.name)
+
+
+def _remove(connection: apsw.Connection, caller: Principal, name: str) -> None:
+    check(caller, "admin", domains.find_site(connection, name))
+    domains.remove(connection, name)

@@ -1,61 +1,113 @@
-"""The one place where a failure of the API becomes an answer: `{"error": {"code", "message", ...}}`."""
+"""The one place where a failure becomes an answer: every error of the API has the same JSON form.
 
+Rule: whatever comes in, nothing but a sentence and a code goes out; tracebacks go to the log.
+"""
+
+import json
 import logging
-from http import HTTPStatus
 from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from fazt.errors import FaztError, InvalidInput, MethodNotAllowed, NotFound
+from fazt.api.platform import FIELDS
+from fazt.api.routing import Application, Message, Receive, Scope, Send
+from fazt.errors import FaztError, InvalidInput, MethodNotAllowed, NotFound, Unauthenticated
 
 log = logging.getLogger("fazt.api")
 
-
-class Json(Response):
-    """An answer in JSON."""
-
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:
-        """Encode the content."""
-        return orjson.dumps(content)
+INTERNAL = FaztError("Something went wrong on this server; its log says what.")
+LONGEST_PLACE = 100
+MOST_FAULTS = 3
 
 
-def handle_errors(app: FastAPI) -> None:
-    """Have an application answer every failure in the one form."""
-
-    async def on_fazt_error(_: Request, error: Exception) -> Response:
-        assert isinstance(error, FaztError)
-        if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            log.error("%s", error.message)
-        return Json(error.as_json(), error.status)
-
-    async def on_invalid(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        return Json(InvalidInput(_sentence(error)).as_json(), InvalidInput.status)
-
-    async def on_http(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        made: FaztError
-        if error.status_code == HTTPStatus.NOT_FOUND:
-            made = NotFound("The API has nothing at this path.")
-        elif error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            made = MethodNotAllowed("This path of the API does not answer this method.")
-        else:
-            made = InvalidInput(str(error.detail))
-        return Json(made.as_json(), error.status_code, dict(error.headers or {}))
-
-    app.add_exception_handler(FaztError, on_fazt_error)
-    app.add_exception_handler(RequestValidationError, on_invalid)
-    app.add_exception_handler(HTTPException, on_http)
+def respond(error: FaztError, headers: dict[str, str] | None = None) -> Response:
+    """Return the answer that says what went wrong."""
+    headers = dict(headers or {})
+    if isinstance(error, Unauthenticated):
+        headers["WWW-Authenticate"] = "Bearer"
+    # ASCII only: a message may quote a name with halves of surrogate pairs, which UTF-8 cannot hold.
+    return Response(json.dumps(error.as_json()), error.status, headers, media_type="application/json")
 
 
-def _sentence(error: RequestValidationError) -> str:
-    """Return the first thing that is wrong, and where, in words."""
-    first = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "query", "path"))
-    return f"{where}: {first['msg']}." if where else f"{first['msg']}."
+def add_error_handlers(app: FastAPI) -> None:
+    """Have an application answer every failure in the JSON form."""
+    app.add_exception_handler(FaztError, _on_fazt_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+
+
+async def _on_fazt_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, FaztError)
+    if error.status >= 500:
+        log.error("%s %s: %s", request.method, request.url.path, error.message)
+    return respond(error)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    return respond(InvalidInput(describe(error.errors())))
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, FaztError):  # raised while FastAPI read the body, which hides it
+        return respond(error.__cause__)
+    what = f"{request.method} {request.url.path}"
+    if error.status_code == 404:
+        return respond(NotFound(f"The API has no {what}."))
+    if error.status_code == 405:
+        return respond(MethodNotAllowed(f"The API has no {what}."), dict(error.headers or {}))
+    return respond(InvalidInput(f"{error.detail}."))
+
+
+def describe(faults: Any) -> str:
+    """Return what validation found wrong, as a sentence that names the places."""
+    told = [f"{_place(fault['loc'])}: {fault['msg']}" for fault in list(faults)[:MOST_FAULTS]]
+    return "; ".join(told) + "."
+
+
+def _place(location: tuple[Any, ...]) -> str:
+    """Return where it was: `files.3.hash` of the body, or the name of a parameter."""
+    parts = [str(part) for part in location if part not in ("body", "query", "path")]
+    return ".".join(parts)[:LONGEST_PLACE] or "The body"
+
+
+class FailureGuard:
+    """The outermost wrapper of the API: what nobody expected becomes a 500 in JSON and a traceback in the log.
+
+    It also puts on every answer what the platform's own answers carry: nobody keeps them, no browser shows them.
+    """
+
+    def __init__(self, app: Application) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Call the application."""
+        started = False
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal started
+            started = True
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [*message.get("headers", ()), *FIELDS]}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_and_note)
+        except ClientDisconnect as error:
+            raise ConnectionResetError("the client went away") from error
+        except ConnectionResetError:
+            raise
+        except FaztError as error:
+            if started or scope["type"] != "http":
+                raise
+            await respond(error)(scope, receive, send_and_note)
+        except Exception:
+            log.exception("%s %s failed", scope.get("method", scope["type"]), scope["path"])
+            if started or scope["type"] != "http":
+                raise
+            await respond(INTERNAL)(scope, receive, send_and_note)

@@ -1,49 +1,63 @@
-"""/api/logs: who asked for what, and what went wrong."""
+"""`/api/logs`: who asked for what, and what went wrong."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Response
-from starlette.responses import StreamingResponse
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
-from fazt.api.access import Access
-from fazt.api.journal import Journal
-from fazt.auth.tokens import Principal, check
-from fazt.store.clock import now_ms
+from fazt.api.access import FilteredReader, check
+from fazt.api.answers import DEFAULT_ITEMS, Limit
+from fazt.api.history import History, Position
+from fazt.api.lines import Line
+from fazt.store import sites
+from fazt.store.database import Database, now_ms
 
-POLL_S = 0.25
-LINES = "application/x-ndjson"
+NDJSON = "application/x-ndjson"
+LONGEST_S = 100 * 366 * 86_400
 
 
-def routes(access: Access, journal: Journal) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter(prefix="/api/logs", tags=["logs"])
+class Logs:
+    """The call that reads the log, and goes on reading it."""
 
-    @router.get("", summary="Read access and error lines, oldest first")
-    async def read_logs(
-        principal: Annotated[Principal, Depends(access.requires("read", some_site=True))],
-        site: str | None = None,
-        since_s: Annotated[int | None, Query(ge=0)] = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    def __init__(self, database: Database, history: History) -> None:
+        self._database = database
+        self._history = history
+
+    def add_to(self, app: FastAPI) -> None:
+        """Add the route."""
+        app.add_api_route("/api/logs", self.read, methods=["GET"])
+
+    async def read(
+        self,
+        caller: FilteredReader,
+        request: Request,
+        site: Annotated[str | None, Query(max_length=253)] = None,
+        since_s: Annotated[int | None, Query(ge=0, le=LONGEST_S)] = None,
+        limit: Limit = DEFAULT_ITEMS,
         follow: bool = False,
     ) -> Response:
-        wanted = principal.site if site is None else site
-        check(principal, "read", wanted)
+        """Send the newest lines, oldest first, one JSON object a line; with `follow` go on with new ones."""
+        if site is not None:
+            check(caller, "read", site)
+            await self._database.read(sites.get, site)
+        wanted = site or caller.site
         since_ms = 0 if since_s is None else now_ms() - since_s * 1000
-        lines, at = await journal.recent(wanted, since_ms, limit)
+        lines, position = await self._history.read(wanted, since_ms, limit)
         if not follow:
-            return Response(b"".join(line + b"\n" for line in lines), media_type=LINES)
-        return StreamingResponse(_follow(journal, wanted, lines, at), media_type=LINES)
+            return Response(_joined(lines), media_type=NDJSON)
+        return StreamingResponse(self._follow(request, wanted, lines, position), media_type=NDJSON)
 
-    return router
+    async def _follow(
+        self, request: Request, site: str | None, lines: list[Line], position: Position
+    ) -> AsyncIterator[bytes]:
+        yield _joined(lines)  # empty as it may be: the head of the answer goes out with it
+        async for new in self._history.follow(site, position):
+            if new:
+                yield _joined(new)
+            elif await request.is_disconnected():
+                return
 
 
-async def _follow(journal: Journal, site: str | None, lines: list[bytes], at: tuple[int, int]) -> AsyncIterator[bytes]:
-    """Yield lines as they come, until the reader goes away."""
-    while True:
-        if lines:
-            yield b"".join(line + b"\n" for line in lines)
-        # Compiled code writes the ring and tells nobody: it is looked at while somebody reads.
-        await asyncio.sleep(POLL_S)
-        lines, at = journal.news(site, at)
+def _joined(lines: list[Line]) -> bytes:
+    return b"".join(line.line + b"\n" for line in lines)

@@ -1,15 +1,15 @@
-"""/api/sites: the sites themselves."""
+"""`/api/sites`: the sites of the server."""
 
-from typing import Annotated, Any
+from collections.abc import Callable
+from typing import Any
 
 import apsw
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import FastAPI, Response
 from pydantic import BaseModel, ConfigDict
 
-from fazt.api.access import Access
-from fazt.api.errors import Json
-from fazt.api.shapes import find_site, page_of, site_shape
-from fazt.auth.tokens import Principal
+from fazt.api.access import Admin, FilteredAdmin, FilteredReader, Reader, check
+from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, no_content, site_json
+from fazt.errors import InvalidInput
 from fazt.sites.hosting import Hosting
 from fazt.sites.names import check_site_name
 from fazt.store import sites
@@ -17,73 +17,88 @@ from fazt.store.database import Database
 
 
 class NewSite(BaseModel):
-    """A site to be made."""
+    """A site that is to be made."""
 
     model_config = ConfigDict(extra="forbid")
     name: str
 
 
 class SiteChange(BaseModel):
-    """What is to be changed about a site; what is left out stays."""
+    """What is to change about a site."""
 
     model_config = ConfigDict(extra="forbid")
     name: str | None = None
     locked: bool | None = None
 
 
-def routes(access: Access, database: Database, hosting: Hosting) -> APIRouter:
-    """Return the routes."""
-    router = APIRouter(prefix="/api/sites", tags=["sites"])
+class Sites:
+    """The calls about sites; `collect` is called when contents became unused."""
 
-    @router.get("", summary="List the sites")
-    async def list_sites(
-        principal: Annotated[Principal, Depends(access.requires("read", some_site=True))],
-        after: str | None = None,
-        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    ) -> Response:
-        if principal.site is not None:
-            return Json({"items": await database.read(_one, hosting, principal.site), "next": None})
-        return Json(page_of(await database.read(_page, hosting, after, limit), limit, "name"))
+    def __init__(self, database: Database, hosting: Hosting, collect: Callable[[], None]) -> None:
+        self._database = database
+        self._hosting = hosting
+        self._collect = collect
 
-    @router.post("", status_code=201, summary="Make a site", dependencies=[Depends(access.requires("admin"))])
-    async def create_site(body: NewSite) -> Response:
-        made = await database.write(sites.create, check_site_name(body.name))
-        return Json(await database.read(site_shape, hosting, made), 201)
+    def add_to(self, app: FastAPI) -> None:
+        """Add the routes."""
+        app.add_api_route("/api/sites", self.list_page, methods=["GET"])
+        app.add_api_route("/api/sites", self.create, methods=["POST"], status_code=201)
+        app.add_api_route("/api/sites/{site}", self.show, methods=["GET"])
+        app.add_api_route("/api/sites/{site}", self.change, methods=["PATCH"])
+        app.add_api_route("/api/sites/{site}", self.remove, methods=["DELETE"], status_code=204)
 
-    @router.get("/{site}", summary="Show a site", dependencies=[Depends(access.requires("read"))])
-    async def show_site(site: str) -> Response:
-        return Json(await database.read(find_site, hosting, site))
+    async def list_page(self, caller: FilteredReader, limit: Limit = DEFAULT_ITEMS, after: After = None) -> Response:
+        """List the sites in order of their names."""
+        return answer(await self._database.read(self._list, caller.site, after, limit))
 
-    @router.patch("/{site}", summary="Rename, lock or unlock", dependencies=[Depends(access.requires("admin"))])
-    async def change_site(site: str, body: SiteChange) -> Response:
-        name = None if body.name is None else check_site_name(body.name)
-        return Json(await database.write(_change, hosting, site, name, body.locked))
+    async def create(self, caller: FilteredAdmin, body: NewSite) -> Response:
+        """Make a site without any version."""
+        name = check_site_name(body.name)
+        check(caller, "admin", name)
+        return answer(await self._database.write(self._create, name), 201)
 
-    @router.delete("/{site}", status_code=204, summary="Delete", dependencies=[Depends(access.requires("admin"))])
-    async def remove_site(site: str) -> Response:
-        await database.write(sites.remove, site)
-        return Response(status_code=204)
+    async def show(self, caller: Reader, site: str) -> Response:
+        """Show a site."""
+        return answer(await self._database.read(self._show, site))
 
-    return router
+    async def change(self, caller: Admin, site: str, body: SiteChange) -> Response:
+        """Rename a site, lock or unlock it."""
+        if body.name is None and body.locked is None:
+            raise InvalidInput("Say what is to change: `name`, `locked`, or both.")
+        name = None
+        if body.name is not None:
+            name = check_site_name(body.name)
+            check(caller, "admin", name)
+        return answer(await self._database.write(self._change, site, name, body.locked))
 
+    async def remove(self, caller: Admin, site: str) -> Response:
+        """Delete a site with its versions."""
+        await self._database.write(sites.remove, site)
+        self._collect()
+        return no_content()
 
-def _page(connection: apsw.Connection, hosting: Hosting, after: str | None, limit: int) -> list[dict[str, Any]]:
-    return [site_shape(connection, hosting, site) for site in sites.list_page(connection, after, limit)]
+    def _list(self, connection: apsw.Connection, only: str | None, after: str | None, limit: int) -> Any:
+        if only is None:
+            found = sites.list_page(connection, after, limit + 1)
+        else:
+            site = sites.find(connection, only)
+            found = [site] if site is not None and (after is None or site.name > after) else []
+        return list_answer(
+            found, limit, lambda site: site_json(connection, self._hosting, site), lambda site: site.name
+        )
 
+    def _create(self, connection: apsw.Connection, name: str) -> Any:
+        return site_json(connection, self._hosting, sites.create(connection, name))
 
-def _one(connection: apsw.Connection, hosting: Hosting, name: str) -> list[dict[str, Any]]:
-    site = sites.find(connection, name)
-    return [] if site is None else [site_shape(connection, hosting, site)]
+    def _show(self, connection: apsw.Connection, name: str) -> Any:
+        return site_json(connection, self._hosting, sites.get(connection, name))
 
-
-def _change(
-    connection: apsw.Connection, hosting: Hosting, name: str, new_name: str | None, locked: bool | None
-) -> dict[str, Any]:
-    """Change a site in one transaction; unlocking comes first, so that it can be renamed in the same call."""
-    if locked is False:
-        sites.set_locked(connection, name, False)
-    if new_name is not None:
-        name = sites.rename(connection, name, new_name).name
-    if locked:
-        sites.set_locked(connection, name, True)
-    return find_site(connection, hosting, name)
+    def _change(self, connection: apsw.Connection, name: str, new_name: str | None, locked: bool | None) -> Any:
+        site = sites.get(connection, name)
+        if locked is False:
+            site = sites.set_locked(connection, name, False)
+        if new_name is not None:
+            site = sites.rename(connection, name, new_name)
+        if locked:
+            site = sites.set_locked(connection, site.name, True)
+        return site_json(connection, self._hosting, site)

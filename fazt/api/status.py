@@ -1,21 +1,27 @@
-"""/api/status, /api/cache, /api/route: how the server is doing and why it answers as it does."""
+"""`/api/status`, `/api/cache`, `/api/route`: how the server is doing, and why it answers as it does."""
 
+import asyncio
+import heapq
 import os
+import resource
+import struct
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import apsw
-from fastapi import APIRouter, Depends, Response
+from fastapi import FastAPI, Query, Response
 
 from fazt import __version__
+from fazt._speedups.hosts import normalise
 from fazt._speedups.pages import Pages
-from fazt._speedups.statistics import BUCKETS, SiteState, bucket_limit_ns
-from fazt.api.access import Access
-from fazt.api.errors import Json
-from fazt.api.journal import percentile_ms
-from fazt.api.shapes import moment
+from fazt._speedups.statistics import Counters, SiteState, bucket_limit_ns
+from fazt.api.access import Admin, FilteredReader, Reader, check
+from fazt.api.answers import answer, no_content
+from fazt.api.times import iso
+from fazt.auth.tokens import Principal
 from fazt.sites.explain import explain
 from fazt.sites.hosting import Hosting
 from fazt.sites.spill import Spill
@@ -23,95 +29,128 @@ from fazt.store import blobs, sites, versions
 from fazt.store.database import Database
 
 BUSIEST = 20
-GROUPS = ("1xx", "2xx", "3xx", "4xx", "5xx")
-LIMITS_NS = [bucket_limit_ns(bucket) for bucket in range(BUCKETS)]
+SITES_AT_ONCE = 1000
+STATUS_GROUPS = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 
-def routes(
-    access: Access,
-    database: Database,
-    hosting: Hosting,
-    pages: Pages,
-    spill: Spill,
-    started_at_ms: int | None,
-    count_connections: Callable[[], int],
-) -> APIRouter:
-    """Return the routes; `started_at_ms` is None where no server runs."""
-    router = APIRouter(prefix="/api", tags=["status"])
-    reads = [Depends(access.requires("read"))]
+class Status:
+    """The calls about the server itself; `started_at_ms` is None where no server runs."""
 
-    @router.get("/status", summary="Show what the server holds", dependencies=reads)
-    async def show_status() -> Response:
-        held = await database.read(_held)
-        return Json(
+    def __init__(
+        self,
+        database: Database,
+        hosting: Hosting,
+        pages: Pages,
+        spill: Spill,
+        connections: Callable[[], int],
+        started_at_ms: int | None,
+    ) -> None:
+        self._database = database
+        self._hosting = hosting
+        self._pages = pages
+        self._spill = spill
+        self._connections = connections
+        self._started_at_ms = started_at_ms
+
+    def add_to(self, app: FastAPI) -> None:
+        """Add the routes."""
+        app.add_api_route("/api/status", self.show, methods=["GET"])
+        app.add_api_route("/api/cache", self.show_cache, methods=["GET"])
+        app.add_api_route("/api/cache", self.clear_cache, methods=["DELETE"], status_code=204)
+        app.add_api_route("/api/route", self.explain, methods=["GET"])
+
+    async def show(self, caller: Reader) -> Response:
+        """Show what the server holds and how it is doing."""
+        holds = await self._database.read(_holds)
+        busiest = await asyncio.to_thread(busiest_sites, self._pages.sites())
+        return answer(
             {
                 "version": __version__,
                 "pid": os.getpid(),
-                "started_at": moment(started_at_ms),
-                "domain": hosting.domain,
-                "url": hosting.url(hosting.domain),
-                "database": {"path": str(database.path), "bytes": database.file_bytes(), **held},
-                "memory_bytes": _memory_bytes(),
-                "connections": count_connections(),
-                **_caches(pages, spill, "cache"),
-                "sites": _busiest(pages),
+                "started_at": iso(self._started_at_ms),
+                "domain": self._hosting.domain,
+                "url": self._hosting.url(self._hosting.domain),
+                "database": {"path": str(self._database.path), "bytes": self._database.file_bytes(), **holds},
+                "memory_bytes": resident_bytes(),
+                "connections": self._connections(),
+                "cache": self._pages.statistics()._asdict(),
+                "spill": asdict(self._spill.statistics()),
+                "sites": busiest,
             }
         )
 
-    @router.get("/cache", summary="Show the caches", dependencies=reads)
-    async def show_cache() -> Response:
-        return Json(_caches(pages, spill, "pages"))
+    async def show_cache(self, caller: Reader) -> Response:
+        """Show how full the caches are and how often they help."""
+        return answer({"pages": self._pages.statistics()._asdict(), "spill": asdict(self._spill.statistics())})
 
-    @router.delete(
-        "/cache", status_code=204, summary="Empty the caches", dependencies=[Depends(access.requires("admin"))]
-    )
-    async def clear_cache() -> Response:
-        pages.clear()
-        spill.clear()
-        return Response(status_code=204)
+    async def clear_cache(self, caller: Admin) -> Response:
+        """Empty the caches; they fill again as pages are asked for."""
+        self._pages.clear()
+        await asyncio.to_thread(self._spill.clear)
+        return no_content()
 
-    @router.get("/route", summary="Explain what a URL is answered with", dependencies=reads)
-    async def explain_route(url: str) -> Response:
-        found = await database.read(explain, hosting, url)
-        answer = {"status": found.status, "file": found.file, "headers": found.headers}
-        return Json({"url": found.url, "steps": [asdict(step) for step in found.steps], "answer": answer})
+    async def explain(self, caller: FilteredReader, url: Annotated[str, Query(max_length=8192)]) -> Response:
+        """Explain what a URL is answered with."""
+        return answer(await self._database.read(self._explain, caller, url))
 
-    return router
+    def _explain(self, connection: apsw.Connection, caller: Principal, url: str) -> Any:
+        found = explain(connection, self._hosting, url)
+        if caller.site is not None:
+            host = normalise(urlsplit(url if "://" in url else f"//{url}").netloc.encode("ascii", "replace"))
+            check(caller, "read", self._hosting.place(connection, host or "").site)
+        return {
+            "url": found.url,
+            "steps": [asdict(step) for step in found.steps],
+            "answer": {"status": found.status, "file": found.file, "headers": found.headers},
+        }
 
 
-def _held(connection: apsw.Connection) -> dict[str, int]:
-    count, size = blobs.totals(connection)
+def _holds(connection: apsw.Connection) -> dict[str, int]:
+    """Return the numbers of what the database holds."""
+    count = in_versions = 0
+    after: str | None = None
+    while page := sites.list_page(connection, after, SITES_AT_ONCE):
+        count += len(page)
+        in_versions += sum(versions.count(connection, site.id) for site in page)
+        after = page[-1].name
+    blob_count, blob_bytes = blobs.totals(connection)
+    return {"sites": count, "versions": in_versions, "blobs": blob_count, "blob_bytes": blob_bytes}
+
+
+def busiest_sites(states: list[SiteState]) -> list[dict[str, Any]]:
+    """Return the sites with most requests since the server started, as JSON has them."""
+    totals = [(state.name, state.totals()) for state in states]
+    asked = [(name, counters) for name, counters in totals if counters.requests]
+    return [
+        _site_json(name, counters)
+        for name, counters in heapq.nlargest(BUSIEST, asked, key=lambda each: each[1].requests)
+    ]
+
+
+def _site_json(name: str, counters: Counters) -> dict[str, Any]:
     return {
-        "sites": sites.count(connection),
-        "versions": versions.count_all(connection),
-        "blobs": count,
-        "blob_bytes": size,
+        "name": name,
+        "requests": counters.requests,
+        "bytes": counters.body_bytes,
+        "hits": counters.hits,
+        "statuses": dict(zip(STATUS_GROUPS, counters.statuses, strict=True)),
+        "p50_ms": percentile_ms(counters.latency, 0.50),
+        "p95_ms": percentile_ms(counters.latency, 0.95),
+        "p99_ms": percentile_ms(counters.latency, 0.99),
     }
 
 
-def _memory_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def percentile_ms(latency: bytes, share: float) -> float:
+    """Return the time within which that share of the requests was answered: the upper limit of their bucket."""
+    counts = struct.unpack(f"<{len(latency) // 4}I", latency)
+    left = sum(counts) * share
+    for bucket, count in enumerate(counts):
+        left -= count
+        if count and left <= 0:
+            return bucket_limit_ns(bucket) / 1e6
+    return 0.0
 
 
-def _caches(pages: Pages, spill: Spill, name: str) -> dict[str, Any]:
-    return {name: pages.statistics()._asdict(), "spill": asdict(spill.statistics())}
-
-
-def _busiest(pages: Pages) -> list[dict[str, Any]]:
-    totals = ((state, state.totals()) for state in pages.sites())
-    ordered = sorted(totals, key=lambda pair: pair[1].requests, reverse=True)
-    return [_traffic(state) for state, counts in ordered[:BUSIEST] if counts.requests]
-
-
-def _traffic(state: SiteState) -> dict[str, Any]:
-    counts = state.totals()
-    return {
-        "name": state.name,
-        "requests": counts.requests,
-        "bytes": counts.body_bytes,
-        "hits": counts.hits,
-        "statuses": dict(zip(GROUPS, counts.statuses, strict=True)),
-        "p50_ms": percentile_ms(counts.latency, 0.50, LIMITS_NS),
-        "p95_ms": percentile_ms(counts.latency, 0.95, LIMITS_NS),
-        "p99_ms": percentile_ms(counts.latency, 0.99, LIMITS_NS),
-    }
+def resident_bytes() -> int:
+    """Return the memory that this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()

@@ -1,55 +1,74 @@
-"""/api/tokens: keys for this API."""
+"""`/api/tokens`: keys for this API."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+import apsw
+from fastapi import FastAPI, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from fazt.api.access import Access
-from fazt.api.errors import Json
-from fazt.api.shapes import page_of, token_shape
-from fazt.auth.tokens import ACTIONS, ID_CHARACTERS, hash_token, new_token
+from fazt.api.access import Admin
+from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, no_content, token_json
+from fazt.auth.tokens import ACTIONS, hash_token, new_token, token_id
+from fazt.errors import Conflict
 from fazt.sites.names import check_site_name
 from fazt.store import tokens
-from fazt.store.clock import now_ms
-from fazt.store.database import Database
+from fazt.store.database import Database, now_ms
+from fazt.store.tokens import Token
 
-LONGEST_S = 10 * 365 * 86400
+LONGEST_S = 100 * 366 * 86_400
+ATTEMPTS = 20  # ids are short, for people; two tokens may begin alike
 
 
 class NewToken(BaseModel):
-    """A token to be made."""
+    """A token that is to be made."""
 
     model_config = ConfigDict(extra="forbid")
+    actions: Annotated[list[Literal["read", "deploy", "admin"]], Field(min_length=1, max_length=len(ACTIONS))]
     label: Annotated[str, Field(max_length=200)] = ""
     site: str | None = None
-    actions: Annotated[list[Literal["read", "deploy", "admin"]], Field(min_length=1)]
     expires_in_s: Annotated[int | None, Field(ge=1, le=LONGEST_S)] = None
 
 
-def routes(access: Access, database: Database) -> APIRouter:
-    """Return the routes; a token for one site cannot call them."""
-    router = APIRouter(prefix="/api/tokens", tags=["tokens"], dependencies=[Depends(access.requires("admin"))])
+class Tokens:
+    """The calls about tokens."""
 
-    @router.get("", summary="List tokens")
-    async def list_tokens(after: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> Response:
-        found = await database.read(tokens.list_page, after, limit)
-        return Json(page_of([token_shape(token) for token in found], limit, "id"))
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    @router.post("", status_code=201, summary="Make a token; it is shown this once")
-    async def create_token(body: NewToken) -> Response:
+    def add_to(self, app: FastAPI) -> None:
+        """Add the routes."""
+        app.add_api_route("/api/tokens", self.list_page, methods=["GET"])
+        app.add_api_route("/api/tokens", self.create, methods=["POST"], status_code=201)
+        app.add_api_route("/api/tokens/{id}", self.remove, methods=["DELETE"], status_code=204)
+
+    async def list_page(self, caller: Admin, limit: Limit = DEFAULT_ITEMS, after: After = None) -> Response:
+        """List the tokens."""
+        return answer(await self._database.read(_list, after, limit))
+
+    async def create(self, caller: Admin, body: NewToken) -> Response:
+        """Make a token; its secret is told in this answer and never again."""
+        secret, token = await self._database.write(_create, body)
+        return answer(token_json(token) | {"token": secret}, 201)
+
+    async def remove(self, caller: Admin, id: str) -> Response:
+        """Revoke a token."""
+        await self._database.write(tokens.remove, id)
+        return no_content()
+
+
+def _list(connection: apsw.Connection, after: str | None, limit: int) -> Any:
+    return list_answer(tokens.list_page(connection, after, limit + 1), limit, token_json, lambda token: token.id)
+
+
+def _create(connection: apsw.Connection, body: NewToken) -> tuple[str, Token]:
+    site = None if body.site is None else check_site_name(body.site)
+    actions = [action for action in ACTIONS if action in body.actions]
+    expires_at = None if body.expires_in_s is None else now_ms() + body.expires_in_s * 1000
+    for _ in range(ATTEMPTS):
         secret = new_token()
-        site = None if body.site is None else check_site_name(body.site)
-        actions = [action for action in ACTIONS if action in body.actions]
-        expires_at = None if body.expires_in_s is None else now_ms() + body.expires_in_s * 1000
-        made = await database.write(
-            tokens.add, secret[:ID_CHARACTERS], hash_token(secret), body.label, site, actions, expires_at
-        )
-        return Json(token_shape(made) | {"token": secret}, 201)
-
-    @router.delete("/{id}", status_code=204, summary="Revoke a token")
-    async def revoke_token(id: str) -> Response:
-        await database.write(tokens.remove, id)
-        return Response(status_code=204)
-
-    return router
+        try:
+            made = tokens.add(connection, token_id(secret), hash_token(secret), body.label, site, actions, expires_at)
+        except Conflict:
+            continue
+        return secret, made
+    raise Conflict("No id is free for another token; revoke some that are not used any more.")

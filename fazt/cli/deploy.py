@@ -1,10 +1,10 @@
 """`fazt deploy`: a folder or an archive becomes the next version of a site."""
 
+import itertools
 import re
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,11 +17,12 @@ from fazt.cli.options import json_option, server_options
 from fazt.cli.output import number, print_json, size
 from fazt.cli.upload import Upload, publish
 from fazt.errors import InvalidInput
-from fazt.settings import Settings
-from fazt.sites.archive import ArchiveLimits, read_archive
-from fazt.sites.folder import LocalFile, read_folder
+from fazt.settings import load_settings
+from fazt.sites.folder import read_folder
+from fazt.sites.local_file import ArchiveLimits, LocalFile
 
 SHOWN_PATHS = 20
+COUNT_STEP = 200
 
 
 @click.command(short_help="Put a folder or an archive on the air.")
@@ -54,8 +55,10 @@ def deploy(
       tar -c . | fazt deploy - --site blog -m "from the build server"
     """
     started = time.monotonic()
-    with connect(db, remote) as client, _files(source) as files:
-        name = site or _name_of(source, files)
+    with connect(db, remote, create=True) as client, _files(source, quiet=as_json) as files:
+        name = _name_of(source, files) if site is None else site
+        if site is None and not as_json:
+            click.echo(f"The site is {name}; choose another with --site.", err=True)
         upload = Upload(client, name, files, quiet=as_json)
         made = publish(upload, message=message, live=not preview, dry_run=dry_run)
     made |= {
@@ -74,9 +77,9 @@ def deploy(
 
 
 @contextmanager
-def _files(source: str) -> Iterator[list[LocalFile]]:
+def _files(source: str, *, quiet: bool) -> Iterator[list[LocalFile]]:
     """Give the files of a folder, or of an archive unpacked under numbers into a place that goes away again."""
-    settings = Settings()
+    settings = load_settings({})
     limits = ArchiveLimits(
         max_files=settings.max_site_files,
         max_file_bytes=settings.max_file_bytes,
@@ -84,13 +87,35 @@ def _files(source: str) -> Iterator[list[LocalFile]]:
     )
     path = Path(source)
     if source != "-" and path.is_dir():
-        yield read_folder(path, limits=limits)
+        with _counter(quiet) as on_file:
+            files = read_folder(path, on_file=on_file, limits=limits)
+        yield files
         return
     if source != "-" and not path.exists():
         raise InvalidInput(f"There is no folder or archive at {source}.")
+    import tempfile  # what archives need is loaded for them only
+
+    from fazt.sites.archive import read_archive
+
     with tempfile.TemporaryDirectory(prefix="fazt-") as spool:
         stream: Path | BinaryIO = sys.stdin.buffer if source == "-" else path
         yield read_archive(stream, Path(spool), limits=limits)
+
+
+@contextmanager
+def _counter(quiet: bool) -> Iterator[Callable[[LocalFile], None] | None]:
+    """Give what counts files on a terminal while they are read; nothing of it stays."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    seen = itertools.count(1)
+
+    def on_file(_: LocalFile) -> None:
+        if (count := next(seen)) % COUNT_STEP == 0:
+            click.echo(f"\rReading {count:,} files", nl=False, err=True)
+
+    yield on_file
+    click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def _name_of(source: str, files: list[LocalFile]) -> str:
@@ -106,7 +131,8 @@ def _name_of(source: str, files: list[LocalFile]) -> str:
                 return name
     if source == "-":
         raise InvalidInput("Say which site the archive is for: --site NAME.")
-    stem = Path(source).resolve().name.split(".")[0]
+    path = Path(source).resolve()
+    stem = path.name if path.is_dir() else path.name.split(".")[0]
     name = re.sub(r"[^a-z0-9]+", "-", stem.lower()).strip("-")
     if not name:
         raise InvalidInput("Say which site this is for: --site NAME.")

@@ -7,6 +7,7 @@ import click
 from fazt.cli.client import connect
 from fazt.cli.options import json_option, server_options
 from fazt.cli.output import age, print_json, table
+from fazt.sites.names import check_domain_name
 
 
 @click.group(short_help="Give a site domains of its own.")
@@ -86,8 +87,9 @@ def check(domain: str, as_json: bool, db: str | None, remote: str | None) -> Non
     Example:
       fazt domains check blog.example.org
     """
+    domain = check_domain_name(domain)
     with connect(db, remote) as client:
-        site = next((item["site"] for item in client.items("domains") if item["name"] == domain.lower()), None)
+        site = next((item["site"] for item in client.items("domains") if item["name"] == domain), None)
     try:
         found = sorted({str(entry[4][0]) for entry in socket.getaddrinfo(domain, None, type=socket.SOCK_STREAM)})
     except OSError:

@@ -10,14 +10,15 @@ import orjson
 
 from fazt.cli.client import connect
 from fazt.cli.options import json_option, server_options
-from fazt.cli.output import size
+from fazt.cli.output import plain, size
+from fazt.cli.transports import TIMEOUT_S
+from fazt.errors import Conflict
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 COLOURS = {"2": "green", "3": "cyan", "4": "yellow", "5": "red"}
-CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[int]):
     """A length of time: 90s, 15m, 1h, 7d."""
 
     name = "duration"
@@ -54,19 +55,27 @@ def logs(
       fazt logs blog -f
       fazt logs blog --since 1h --json
     """
-    query = {"site": site, "since_s": since, "limit": limit, "follow": 1 if follow else None}
     with connect(db, remote) as client:
-        for line in _lines(client.stream("GET", "logs", query=query).pieces):
-            if line:
-                click.echo(line.decode() if as_json else _readable(orjson.loads(line)))
+        if follow and not client.transport.live:
+            raise Conflict("No server runs on this database, so there is nothing to follow; leave -f out.")
+        query = {"site": site, "since_s": since, "limit": limit, "follow": 1 if follow else None}
+        reply = client.stream("GET", "logs", query=query, timeout_s=None if follow else TIMEOUT_S)
+        shown = 0
+        for line in filter(None, _lines(reply.pieces)):
+            click.echo(line.decode() if as_json else _readable(orjson.loads(line)))
+            shown += 1
+    if not shown and not as_json:
+        click.echo("Nothing yet. Lines come with the first visitor.", err=True)
 
 
 def _readable(line: dict[str, Any]) -> str:
     """Return one line for people; what a stranger sent cannot move the cursor."""
     at = datetime.fromisoformat(line["at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     if line["kind"] == "error":
-        return f"{click.style(at, dim=True)} {click.style('error', fg='red')} {CONTROLS.sub('�', line['message'])}"
+        return f"{click.style(at, dim=True)} {click.style('error', fg='red')} {plain(line['message'])}"
     status = click.style(str(line["status"]), fg=COLOURS.get(str(line["status"])[0]))
-    what = CONTROLS.sub("�", f"{line['method']} {line['host']}{line['path']}")
+    what = plain(f"{line['method']} {line['host']}{line['path']}")
     rest = f"{size(line['bytes'])} in {line['duration_us'] / 1000:.2f} ms{' from memory' if line['hit'] else ''}"
-    return f"{click.style(at, dim=True)} {status} {what}  {click.style(rest + ' to ' + line['client'], dim=True)}"
+    return (
+        f"{click.style(at, dim=True)} {status} {what}  {click.style(rest + ' to ' + plain(line['client']), dim=True)}"
+    )

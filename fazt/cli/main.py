@@ -45,7 +45,7 @@ HELP = """One person's cloud in one process and one SQLite file.
 
 \b
 Start here:
-  fazt serve                        serve ./data.db on http://localhost:4698/
+  fazt serve                        serve your sites on http://localhost:4698/
   fazt deploy ./blog --site blog    in another terminal: put a folder on the air
   fazt rollback blog                take the last deploy back
 
@@ -96,8 +96,10 @@ def fazt() -> None:
 
 def fail(message: str) -> int:
     """Print one line on stderr; return the exit code."""
+    from fazt.cli.output import plain  # not needed by what goes well
+
     click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
-    click.echo(" ".join(message.split()), err=True)
+    click.echo(plain(" ".join(message.split())), err=True)
     return 1
 
 
@@ -113,7 +115,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 2
     except click.ClickException as error:
         return fail(error.format_message())
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
+        if isinstance(error.__context__, EOFError):
+            return fail("This asks something, and nobody is there to answer; its --help says how to do without.")
         return 130
     except FaztError as error:
         return fail(error.message)

@@ -13,8 +13,7 @@ def server_options(command: Command) -> Command:
     command = click.option(
         "--remote",
         metavar="NAME",
-        envvar="FAZT_REMOTE",
-        help="Another server, by its name (fazt remote list).",
+        help="Another server, by its name (fazt remote list); else FAZT_REMOTE.",
     )(command)
     return click.option("--db", metavar="PATH", help="The database; else FAZT_DB, ./data.db or your own.")(command)
 

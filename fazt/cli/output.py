@@ -1,5 +1,9 @@
-"""How the command line shows things: tables, sizes, ages, JSON."""
+"""How the command line shows things: tables, sizes, ages, JSON.
 
+Rule: no text of somebody else reaches the terminal with its control characters.
+"""
+
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -8,7 +12,15 @@ import click
 import orjson
 
 UNITS = ("B", "kB", "MB", "GB", "TB")
+# C0, C1, and what turns the direction of writing round
+CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+NUMBER = re.compile(r"[0-9][0-9,.]*( ([kMGT]?B|%))?")
 AGES = ((86400 * 365, "year"), (86400 * 30, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
+
+
+def plain(text: str) -> str:
+    """Return a text with a mark in place of each character that could move the cursor or hide something."""
+    return CONTROLS.sub("\ufffd", text)
 
 
 def size(count: int) -> str:
@@ -46,9 +58,9 @@ def print_json(value: Any) -> None:
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print columns as wide as their widest cell; headings are dimmed on a terminal. Numbers stand on the right."""
-    cells = [list(headings), *[list(row) for row in rows]]
+    cells = [list(headings), *[[plain(cell) for cell in row] for row in rows]]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
-    right = [bool(rows) and all(row[column][:1].isdigit() for row in rows) for column in range(len(headings))]
+    right = [bool(rows) and all(NUMBER.fullmatch(row[column]) for row in rows) for column in range(len(headings))]
     for position, row in enumerate(cells):
         parts = [
             cell.rjust(width) if align else cell.ljust(width)
@@ -62,4 +74,4 @@ def facts(pairs: Sequence[tuple[str, str]]) -> None:
     """Print names and values, one pair a line."""
     width = max(len(name) for name, _ in pairs)
     for name, value in pairs:
-        click.echo(f"{click.style(name.ljust(width), dim=True)}  {value}")
+        click.echo(f"{click.style(name.ljust(width), dim=True)}  {plain(value)}")

@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from typing import Any
 
 import click
@@ -28,7 +29,7 @@ def remote() -> None:
 @click.argument("url")
 @click.option("--insecure", is_flag=True, help="Allow http, which sends the token in the clear.")
 def add(name: str, url: str, insecure: bool) -> None:
-    """Remember the server at URL as NAME. The token is asked for, or taken from FAZT_TOKEN.
+    """Remember the server at URL as NAME. The token is asked for, or taken from FAZT_TOKEN or from a pipe.
 
     \b
     Example:
@@ -37,14 +38,22 @@ def add(name: str, url: str, insecure: bool) -> None:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}", name) or name == "local":
         raise InvalidInput(f"'{name}' cannot be the name of a remote: letters, digits, '.', '_' and '-'.")
     checked = remotes.check_url(url, insecure=insecure)
-    # Never an argument: those stand in the shell's history and in the list of processes.
-    token = (os.environ.get("FAZT_TOKEN") or click.prompt("Token", hide_input=True, err=True)).strip()
+    token = _token()
     if not re.fullmatch(r"[\x21-\x7e]+", token):
         raise InvalidInput("That is not a token; make one on the server: fazt token create --action deploy")
     known = remotes.load()
     others = tuple(item for item in known.items if item.name != name)
     remotes.save(Remotes(known.current, (*others, Remote(name, checked, token))))
     click.echo(f"{name} is {checked}. Use it: fazt sites list --remote {name}")
+
+
+def _token() -> str:
+    """Return the token; never an argument: those stand in the shell's history and in the list of processes."""
+    token = os.environ.get("FAZT_TOKEN")
+    if token is None:
+        asked = sys.stdin.isatty()
+        token = str(click.prompt("Token", hide_input=True, err=True)) if asked else sys.stdin.readline()
+    return token.strip()
 
 
 @remote.command("list")

@@ -1,6 +1,8 @@
 """The servers that this user knows by a name, with their tokens: one file that only its owner can read."""
 
+import ipaddress
 import os
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,6 +10,8 @@ from urllib.parse import urlsplit
 import orjson
 
 from fazt.errors import InvalidInput, NotFound
+
+HOST = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,16 @@ def find(name: str) -> Remote:
     )
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a host name can only mean this machine (RFC 6761 6.3)."""
-    return host in ("localhost", "::1") or host.endswith(".localhost") or host.startswith("127.")
+def is_localhost(host: str) -> bool:
+    """Tell whether a name can only mean this machine (RFC 6761 6.3)."""
+    return host == "localhost" or host.endswith(".localhost")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return is_localhost(host) or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def check_url(url: str, *, insecure: bool) -> str:
@@ -84,9 +95,21 @@ def check_url(url: str, *, insecure: bool) -> str:
 
     Raises: InvalidInput; a token never goes over an open network in the clear unless that was asked for.
     """
-    parts = urlsplit(url if "://" in url else f"https://{url}")
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+    try:
+        parts = urlsplit(url if "://" in url else f"https://{url}")
+        host = (parts.hostname or "").encode("idna").decode().lower()
+        port = parts.port
+    except ValueError:
+        parts, host, port = urlsplit(""), "", None
+    if (
+        not HOST.fullmatch(host)
+        or parts.scheme not in ("http", "https")
+        or "@" in parts.netloc
+        or parts.query
+        or parts.fragment
+    ):
         raise InvalidInput(f"'{url}' is not the URL of a server; it looks like https://dashboard.example.org")
-    if parts.scheme == "http" and not insecure and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not insecure and not _is_loopback(host):
         raise InvalidInput(f"{url} would send the token in the clear: use https, or say --insecure.")
-    return f"{parts.scheme}://{parts.netloc}"
+    shown = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown}" + (f":{port}" if port is not None else "")

@@ -1,15 +1,16 @@
 """`fazt sites`: the sites of a server."""
 
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import click
 
 from fazt.cli.client import connect
 from fazt.cli.options import json_option, server_options
 from fazt.cli.output import age, facts, number, print_json, size, table
-from fazt.errors import InvalidInput
+from fazt.errors import Conflict, InvalidInput, RemoteError
 
 
 @click.group(short_help="List, create, rename, lock, export and remove sites.")
@@ -93,7 +94,7 @@ def create(name: str, as_json: bool, db: str | None, remote: str | None) -> None
     Example:
       fazt sites create blog
     """
-    with connect(db, remote) as client:
+    with connect(db, remote, create=True) as client:
         found = client.ask("POST", "sites", body={"name": name})
     if as_json:
         print_json(found)
@@ -136,7 +137,8 @@ def remove(site: str, yes: bool, db: str | None, remote: str | None) -> None:
         found = client.ask("GET", "sites", site)
         if not yes:
             what = f"Delete {site} with {number(found['versions'], 'version')}, for good?"
-            click.confirm(what, abort=True, err=True)
+            if not click.confirm(what, err=True):
+                raise Conflict(f"{site} was not deleted.")
         client.ask("DELETE", "sites", site)
     click.echo(f"{site} is deleted.")
 
@@ -187,29 +189,47 @@ def export(site: str, out: str | None, version: str, db: str | None, remote: str
       fazt sites export blog --version 3fa2b1c0 --out blog.tar
     """
     target = Path(out or f"{site}.tar")
-    if target.suffix == ".tar":
-        if target.exists():
-            raise InvalidInput(f"{target} exists already; name another file with --out.")
-    elif target.exists() and (not target.is_dir() or any(target.iterdir())):
+    into_file = target.suffix == ".tar"
+    if into_file and target.exists():
+        raise InvalidInput(f"{target} exists already; name another file with --out.")
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise InvalidInput(f"{target} is not an empty folder; name another with --out.")
     with connect(db, remote) as client:
-        reply = client.stream("GET", "sites", site, "versions", version, "export")
-        if target.suffix == ".tar":
-            with target.open("wb") as file:
-                for piece in reply.pieces:
-                    file.write(piece)
+        pieces = client.stream("GET", "sites", site, "versions", version, "export").pieces
+        if into_file:
+            _save(pieces, target)
         else:
-            target.mkdir(parents=True, exist_ok=True)
-            stream = cast("IO[bytes]", _Stream(reply.pieces))
-            with tarfile.open(fileobj=stream, mode="r|") as archive:
-                archive.extractall(target, filter="data")
+            _unpack(pieces, target)
     click.echo(f"{site} is exported to {target}")
+
+
+def _save(pieces: Iterator[bytes], target: Path) -> None:
+    """Write a tar; under its name only when it is whole."""
+    part = target.with_name(target.name + ".part")
+    try:
+        with part.open("wb") as file:
+            for piece in pieces:
+                file.write(piece)
+        part.rename(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _unpack(pieces: Iterator[bytes], target: Path) -> None:
+    """Unpack a tar into a folder; nothing in it can lead out of there."""
+    target.mkdir(parents=True, exist_ok=True)
+    stream = cast("IO[bytes]", _Stream(pieces))
+    try:
+        with tarfile.open(fileobj=stream, mode="r|") as archive:
+            archive.extractall(target, filter="data")
+    except tarfile.TarError as error:
+        raise RemoteError(f"The export is damaged: {error}. What came of it is in {target}.") from error
 
 
 class _Stream:
     """An iterator of pieces as something to read from."""
 
-    def __init__(self, pieces: Any) -> None:
+    def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
         self._rest = b""
 

@@ -25,16 +25,17 @@ def status(as_json: bool, db: str | None, remote: str | None) -> None:
     database, cache = found["database"], found["cache"]
     running = f"fazt {found['version']}, process {found['pid']}, started {age(found['started_at'])}"
     holds = f"{number(database['sites'], 'site')}, {number(database['versions'], 'version')}"
-    facts(
-        [
-            ("server", running if found["started_at"] else "not running; the file was read"),
-            ("address", found["url"]),
-            ("database", f"{database['path']}, {size(database['bytes'])}"),
-            ("holds", f"{holds}, {number(database['blobs'], 'blob')} ({size(database['blob_bytes'])})"),
-            ("memory", f"{size(found['memory_bytes'])}, {number(found['connections'], 'connection')}"),
-            ("page cache", f"{number(cache['entries'], 'page')}, {size(cache['bytes'])} of {size(cache['max_bytes'])}"),
-        ]
-    )
+    lines = [
+        ("server", running if found["started_at"] else "not running; the file was read"),
+        ("address", found["url"]),
+        ("database", f"{database['path']}, {size(database['bytes'])}"),
+        ("holds", f"{holds}, {number(database['blobs'], 'blob')} ({size(database['blob_bytes'])})"),
+    ]
+    if found["started_at"]:
+        pages = f"{number(cache['entries'], 'page')}, {size(cache['bytes'])} of {size(cache['max_bytes'])}"
+        lines.append(("memory", f"{size(found['memory_bytes'])}, {number(found['connections'], 'connection')}"))
+        lines.append(("page cache", pages))
+    facts(lines)
     if found["sites"]:
         click.echo()
         rows = [

@@ -48,7 +48,7 @@ def create(
       fazt token create --site blog --action deploy --expires 90d --label "build server"
     """
     body = {"label": label, "site": site, "actions": list(actions), "expires_in_s": expires}
-    with connect(db, remote) as client:
+    with connect(db, remote, create=True) as client:
         found = client.ask("POST", "tokens", body=body)
     if as_json:
         print_json(found)

@@ -1,20 +1,19 @@
-"""The three ways to reach a server's API: its Unix socket, in process on the opened file, HTTP(S) with a token.
+"""The ways to reach the API of a server that runs: its Unix socket, and HTTP(S) with a token.
 
-Rule: all three speak the same requests and answers; nothing above this module knows which one is used.
+`in_process` is the third, for when none runs. Rule: all three speak the same requests and answers; nothing above knows
+which one is used.
 """
 
-import asyncio
 import http.client
-import os
 import socket
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
+from typing import Protocol
+from urllib.parse import urlsplit
 
-from fazt.cli.remotes import Remote, is_loopback
+from fazt.cli.remotes import Remote, is_localhost
 from fazt.errors import RemoteError
 
 TIMEOUT_S = 60.0
@@ -38,9 +37,15 @@ class Transport(Protocol):
 
     where: str  # for messages
     lanes: int  # how many requests may be under way at once
+    live: bool  # whether a server runs there, so that something can happen while an answer is read
 
-    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Send a request and return its answer; usable from `lanes` threads at once."""
+    def send(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, timeout_s: float | None = TIMEOUT_S
+    ) -> Reply:
+        """Send a request and return its answer; usable from `lanes` threads at once.
+
+        `timeout_s` is how long the server may be silent; None: for ever.
+        """
 
     def close(self) -> None:
         """Release everything."""
@@ -49,8 +54,8 @@ class Transport(Protocol):
 class UnixConnection(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__("local.fazt", timeout=TIMEOUT_S)
+    def __init__(self, path: Path, timeout_s: float | None) -> None:
+        super().__init__("local.fazt", timeout=timeout_s)
         self._path = path
 
     def connect(self) -> None:
@@ -60,12 +65,33 @@ class UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
+def _exchange(
+    connection: http.client.HTTPConnection, method: str, target: str, headers: Mapping[str, str], body: bytes
+) -> Reply:
+    """Send a request on a fresh connection and return its answer.
+
+    Raises: OSError, http.client.HTTPException; the connection is closed then.
+    """
+    try:
+        connection.connect()
+        # A server may refuse a request before all of it was sent: what it says is worth more than the break.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.request(method, target, body or None, dict(headers))
+        response = connection.getresponse()
+    except (OSError, http.client.HTTPException):
+        connection.close()
+        raise
+    return Reply(response.status, _pieces(connection, response))
+
+
 def _pieces(connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> Iterator[bytes]:
     try:
         while piece := response.read1(PIECE_BYTES):
             yield piece
+        if response.length:  # http.client takes the end of the connection for the end of the body
+            raise http.client.IncompleteRead(b"", response.length)
     except (OSError, http.client.HTTPException) as error:
-        raise RemoteError(f"The server broke off its answer: {error}.") from error
+        raise RemoteError(f"The server broke off its answer: {_reason(error)}.") from error
     finally:
         connection.close()
 
@@ -74,6 +100,7 @@ class SocketTransport:
     """The running server of this machine."""
 
     lanes = 4
+    live = True
 
     def __init__(self, path: Path) -> None:
         self.where = str(path)
@@ -90,16 +117,14 @@ class SocketTransport:
                 return False
         return True
 
-    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    def send(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, timeout_s: float | None = TIMEOUT_S
+    ) -> Reply:
         """Send a request through the socket."""
-        connection = UnixConnection(self._path)
         try:
-            connection.request(method, target, body or None, dict(headers))
-            response = connection.getresponse()
+            return _exchange(UnixConnection(self._path, timeout_s), method, target, headers, body)
         except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise RemoteError(f"The server behind {self._path} does not answer: {error}.") from error
-        return Reply(response.status, _pieces(connection, response))
+            raise RemoteError(f"The server behind {self._path} does not answer: {_reason(error)}.") from error
 
     def close(self) -> None:
         """Do nothing: no connection outlives its answer."""
@@ -109,93 +134,34 @@ class RemoteTransport:
     """Another server, over HTTPS."""
 
     lanes = 4
+    live = True
 
     def __init__(self, remote: Remote) -> None:
         self.where = remote.url
         self._parts = urlsplit(remote.url)
         self._token = remote.token
 
-    def _connect(self) -> http.client.HTTPConnection:
+    def _connection(self, timeout_s: float | None) -> http.client.HTTPConnection:
         host, port = self._parts.hostname or "", self._parts.port
-        # No resolver has to know *.localhost; the name still goes into the Host field.
-        address = "127.0.0.1" if is_loopback(host) and host != "::1" else host
         if self._parts.scheme == "https":
-            return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_S)
-        return http.client.HTTPConnection(address, port, timeout=TIMEOUT_S)
+            return http.client.HTTPSConnection(host, port, timeout=timeout_s)
+        # No resolver has to know *.localhost; the name still goes into the Host field.
+        return http.client.HTTPConnection("127.0.0.1" if is_localhost(host) else host, port, timeout=timeout_s)
 
-    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
+    def send(
+        self, method: str, target: str, headers: Mapping[str, str], body: bytes, timeout_s: float | None = TIMEOUT_S
+    ) -> Reply:
         """Send a request with the token."""
-        connection = self._connect()
         fields = {**headers, "Host": self._parts.netloc, "Authorization": f"Bearer {self._token}"}
         try:
-            connection.request(method, target, body or None, fields)
-            response = connection.getresponse()
+            return _exchange(self._connection(timeout_s), method, target, fields, body)
         except (OSError, http.client.HTTPException) as error:
-            connection.close()
-            raise RemoteError(f"{self.where} cannot be reached: {error}.") from error
-        return Reply(response.status, _pieces(connection, response))
+            raise RemoteError(f"{self.where} cannot be reached: {_reason(error)}.") from error
 
     def close(self) -> None:
         """Do nothing: no connection outlives its answer."""
 
 
-class ProcessTransport:
-    """The API in this process, on the opened database: for when no server runs."""
-
-    lanes = 1
-
-    def __init__(self, database: Path) -> None:
-        # The whole server's code is loaded only where no server runs that could answer.
-        from fazt.server import open_api
-        from fazt.settings import load_settings
-
-        self.where = str(database)
-        self._stack = ExitStack()
-        self._runner = self._stack.enter_context(asyncio.Runner())
-        self._app: Any = self._stack.enter_context(open_api(database, load_settings({})))
-
-    def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Reply:
-        """Call the application."""
-        status, data = self._runner.run(self._call(method, target, headers, body))
-        return Reply(status, iter([data]))
-
-    async def _call(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> tuple[int, bytes]:
-        path, _, query = target.partition("?")
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": unquote(path),
-            "raw_path": path.encode(),
-            "query_string": query.encode(),
-            "root_path": "",
-            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
-            "client": ("local", 0),
-            "server": ("local.fazt", 0),
-            "extensions": {"fazt": {"host": "local.fazt", "peer_uid": os.getuid(), "site": None}},
-        }
-        status = 0
-        out = bytearray()
-        messages = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def receive() -> dict[str, Any]:
-            if messages:
-                return messages.pop()
-            await asyncio.Event().wait()  # this client does not go away
-            raise AssertionError("never set")
-
-        async def send(message: dict[str, Any]) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            else:
-                out.extend(message.get("body", b""))
-
-        await self._app(scope, receive, send)
-        return status, bytes(out)
-
-    def close(self) -> None:
-        """Close the database."""
-        self._stack.close()
+def _reason(error: Exception) -> str:
+    """Return what went wrong in a few words, without a number or a full stop."""
+    return str(getattr(error, "strerror", None) or error or type(error).__name__).rstrip(".")

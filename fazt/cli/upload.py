@@ -3,6 +3,8 @@
 Rule: each pack that was acknowledged is on the server's disk, so an upload that was cut goes on where it stopped.
 """
 
+import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
@@ -12,12 +14,11 @@ import click
 
 from fazt.cli.client import Client
 from fazt.errors import BlobsMissing, InvalidInput, RemoteError
-from fazt.sites.folder import LocalFile
-from fazt.sites.pack import Piece, encode
+from fazt.sites.local_file import LocalFile
+from fazt.sites.pack import MAX_CHUNK_BYTES, Piece, encode
 
-CHUNK_BYTES = 262_144
 PACK_BYTES = 4 << 20
-ATTEMPTS = 3
+PAUSES_S = (0.2, 1.0)  # before the second and the third attempt
 ROUNDS = 3
 
 
@@ -38,9 +39,8 @@ class Upload:
         wanted = [(by_hash[item["hash"]], item["chunks"]) for item in missing]
         self.files_sent += len(wanted)
         total = sum(_length(file, chunks) for file, chunks in wanted)
-        stderr = click.get_text_stream("stderr")
-        shown = not self.quiet and stderr.isatty() and total > PACK_BYTES
-        progress = click.progressbar(length=total, label="Sending", file=stderr) if shown else nullcontext()
+        shown = not self.quiet and sys.stderr.isatty() and total > PACK_BYTES
+        progress = click.progressbar(length=total, label="Sending", file=sys.stderr) if shown else nullcontext()
         lanes = self.client.transport.lanes
         with progress as bar, ThreadPoolExecutor(lanes) as pool:
             under_way: set[Future[int]] = set()
@@ -67,20 +67,21 @@ class Upload:
     def _send_pack(self, pack: list[Piece]) -> int:
         """Send one pack; a connection that broke is tried again, since a chunk may arrive twice."""
         data = encode(pack)
-        for attempt in range(ATTEMPTS):
+        for pause_s in PAUSES_S:
             try:
                 self.client.ask("POST", "blobs", body=data)
                 break
             except RemoteError:
-                if attempt == ATTEMPTS - 1:
-                    raise
+                time.sleep(pause_s)  # a server that starts anew, or a network that is away for a moment
+        else:
+            self.client.ask("POST", "blobs", body=data)
         return sum(len(piece.data) for piece in pack)
 
 
 def _length(file: LocalFile, chunks: list[int] | None) -> int:
     if chunks is None:
         return file.size
-    return sum(min(CHUNK_BYTES, file.size - n * CHUNK_BYTES) for n in chunks)
+    return sum(min(MAX_CHUNK_BYTES, file.size - n * MAX_CHUNK_BYTES) for n in chunks)
 
 
 def _packs(wanted: list[tuple[LocalFile, list[int] | None]]) -> Iterator[list[Piece]]:
@@ -99,12 +100,12 @@ def _packs(wanted: list[tuple[LocalFile, list[int] | None]]) -> Iterator[list[Pi
 
 
 def _pieces(file: LocalFile, chunks: list[int] | None) -> Iterator[Piece]:
-    numbers = range(max(1, -(-file.size // CHUNK_BYTES))) if chunks is None else chunks
+    numbers = range(max(1, -(-file.size // MAX_CHUNK_BYTES))) if chunks is None else chunks
     with file.open() as stream:
         for n in numbers:
-            stream.seek(n * CHUNK_BYTES)
-            data = stream.read(min(CHUNK_BYTES, file.size - n * CHUNK_BYTES))
-            if len(data) != min(CHUNK_BYTES, file.size - n * CHUNK_BYTES):
+            stream.seek(n * MAX_CHUNK_BYTES)
+            data = stream.read(min(MAX_CHUNK_BYTES, file.size - n * MAX_CHUNK_BYTES))
+            if len(data) != min(MAX_CHUNK_BYTES, file.size - n * MAX_CHUNK_BYTES):
                 raise InvalidInput(f"{file.path} became shorter while it was read; deploy again.")
             yield Piece(file.hash, file.size, n, data)
 

@@ -95,7 +95,7 @@ def answer(page: Page, head: Head, clock: Clock, *, close: bool) -> Answer:
         return error_answer(405, "method_not_allowed", message, clock, close=close, fields=[ALLOW])
     values = head.first()
     index = choose(page, values.get(b"accept-encoding"))
-    if page.status == 200 and page.etag(index):
+    if page.status == 200:
         status = evaluate(values, page.etag(index), page.last_modified)
         if status == 304:
             return Answer(304, _closing(page.not_modified(index, clock), 0, close=close), 0)
@@ -136,8 +136,8 @@ def _partial(page: Page, index: int, ranges: list[tuple[int, int]], clock: Clock
         span = (b"Content-Range", b"bytes */%d" % total)
         text = f"The page has {total} bytes; none of those that were asked for exists."
         return error_answer(416, "range_not_satisfiable", text, clock, close=close, fields=[span])
-    fields = [field for field in page.fields(index) if field[0] not in (b"Content-Length", b"Content-Type")]
-    kind = next((value for name, value in page.fields(index) if name == b"Content-Type"), b"")
+    fields = [field for field in page.fields(index) if field[0].lower() not in (b"content-length", b"content-type")]
+    kind = next((value for name, value in page.fields(index) if name.lower() == b"content-type"), b"")
     pieces: list[Piece]
     if len(ranges) == 1:
         offset, length = ranges[0]

@@ -20,6 +20,7 @@ ASGIApplication = Callable[
 
 log = logging.getLogger("fazt.edge")
 OURS = {b"date", b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"trailer", b"te", b"proxy-connection"}
+INTERNAL_ERROR = (500, "internal_error", "Something went wrong on this server; its log says what.")
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FORBIDDEN = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
@@ -40,7 +41,6 @@ def checked_fields(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, 
 
 def scope_of(exchange: Exchange, protocol: Connection, kind: str) -> dict[str, Any]:
     """Return the ASGI scope of a request; `scope["extensions"]["fazt"]` says who and where."""
-
     head = exchange.head
     return {
         "type": kind,
@@ -93,16 +93,24 @@ class HttpCall:
             await app(self.scope, self.receive, self.send)
             if not self.whole and not self.exchange.disconnected:
                 raise RuntimeError("the application returned before its answer was whole")
-        except ConnectionResetError:
-            self.protocol.abort()
         except FaztError as error:
             self._fail(error.status, error.code, error.message)
-        except Exception:
+        except Exception as error:
+            if isinstance(error, ConnectionResetError) and self._is_over():
+                if not self.whole:
+                    self.protocol.abort()
+                return
             log.exception("%s %s failed", self.scope["method"], self.exchange.head.path.decode("latin-1"))
-            self._fail(500, "internal_error", "Something went wrong on this server; its log says what.")
+            self._fail(*INTERNAL_ERROR)
+
+    def _is_over(self) -> bool:
+        """Tell whether nobody waits for the answer any more, or it was an error and is on its way."""
+        return self.exchange.disconnected or self.protocol.closing or self.exchange.refusal is not None
 
     def _fail(self, status: int, code: str, message: str) -> None:
         """Answer with an error where nothing was sent yet, else cut the connection: half must not look whole."""
+        if self.whole:
+            return
         if self.started:
             self.protocol.abort()
             return
@@ -125,7 +133,7 @@ class HttpCall:
             if exchange.refusal is not None:
                 refusal = exchange.refusal
                 self._fail(refusal.status, refusal.code, refusal.message)
-                raise ConnectionResetError(refusal.message)
+                break
             if exchange.body or (exchange.complete and not exchange.end_told):
                 piece = bytes(exchange.body)
                 exchange.body.clear()
@@ -139,35 +147,36 @@ class HttpCall:
 
     async def send(self, message: Message) -> None:
         """Take the next part of the answer; returns once the client has room for more."""
-        if self.exchange.disconnected:
+        if self.exchange.disconnected or (self.whole and self._is_over()):
             raise ConnectionResetError("the client went away")
         if message["type"] == "http.response.start":
             if self.status:
                 raise RuntimeError("a second http.response.start")
-            self.status = message["status"]
-            self._frame(checked_fields(message.get("headers", ())))
+            self._frame(message["status"], checked_fields(message.get("headers", ())))
             return
         if message["type"] != "http.response.body" or not self.status or self.whole:
             raise RuntimeError(f"{message['type']} does not belong here")
         self._write_body(message.get("body", b""), more=message.get("more_body", False))
         await self.protocol.drain()
 
-    def _frame(self, fields: list[tuple[bytes, bytes]]) -> None:
+    def _frame(self, status: int, fields: list[tuple[bytes, bytes]]) -> None:
         """Decide how the end of the body is told (RFC 9112 6)."""
         head = self.exchange.head
         declared = [value for name, value in fields if name.lower() == b"content-length"]
-        if self.status in (204, 304) or head.method == b"HEAD":
+        if not 200 <= status <= 999:
+            raise ValueError(f"{status} is not the status of an answer")
+        if len(declared) > 1 or not all(value.isdigit() for value in declared):
+            raise ValueError(f"a Content-Length that cannot be sent: {declared}")
+        if status in (204, 304) or head.method == b"HEAD":
             self.left = 0
-            if self.status == 204:
+            if status == 204:
                 fields = [field for field in fields if field[0].lower() != b"content-length"]
         elif declared:
             self.left = int(declared[0])
         elif head.version == "1.1":
             self.chunked = True
             fields = [*fields, (b"Transfer-Encoding", b"chunked")]
-        else:
-            self.exchange.head.keep_alive = False
-        self.fields = fields
+        self.status, self.fields = status, fields
 
     def _write_body(self, body: bytes, *, more: bool) -> None:
         bodyless = self.exchange.head.method == b"HEAD" or self.status in (204, 304)
@@ -190,5 +199,7 @@ class HttpCall:
                 out.append(b"0\r\n\r\n")
         else:
             out.append(body)
-        self.whole = not more
         self.protocol.write(b"".join(out))
+        if not more:
+            self.whole = True
+            self.exchange.wake()  # whoever waits in `receive` learns that it is over

@@ -10,14 +10,19 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 MAX_RANGES = 16
+LONGEST_DATE = 40  # longer ones would only fill the memory of dates that were read
 _LARGEST = 1 << 62
-_TAG = re.compile(rb'\s*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")\s*')
+_TAG = re.compile(rb'((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")[ \t]*')
 _RANGE = re.compile(rb"[ \t]*(\d*)[ \t]*-[ \t]*(\d*)[ \t]*")
 
 
-@lru_cache(maxsize=1024)
 def parse_date(value: bytes) -> datetime | None:
     """Return an HTTP date in any of its three forms, or None (RFC 9110 5.6.7)."""
+    return _read_date(value) if len(value) <= LONGEST_DATE else None
+
+
+@lru_cache(maxsize=1024)
+def _read_date(value: bytes) -> datetime | None:
     try:
         text = value.decode("ascii")
         if "-" in text and "," in text:  # RFC 850: the library reads its two-digit year as the last hundred years
@@ -37,15 +42,16 @@ def parse_tags(value: bytes) -> list[bytes] | None:
         return [b"*"]
     tags, at = [], 0
     while at < len(value):
+        if value[at] in b", \t":  # also between two commas: empty elements are to be ignored (RFC 9110 5.6.1)
+            at += 1
+            continue
         match = _TAG.match(value, at)
         if not match:
             return None
         tags.append(match[1])
         at = match.end()
-        if at < len(value):
-            if value[at : at + 1] != b",":
-                return None
-            at += 1
+        if at < len(value) and value[at : at + 1] != b",":
+            return None
     return tags or None
 
 

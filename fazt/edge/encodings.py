@@ -8,7 +8,7 @@ from functools import lru_cache
 
 BITS = {"gzip": 1, "x-gzip": 1, "br": 2, "zstd": 4}
 IDENTITY = 0
-ALL = 7
+LONGEST_REMEMBERED = 256  # browsers send less than 40 characters
 _ITEM = re.compile(r"\s*([!#$%&'*+.^_`|~0-9A-Za-z-]+)\s*(?:;\s*[qQ]\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?")
 
 
@@ -23,7 +23,6 @@ def _weights(value: str) -> dict[str, float]:
     return weights
 
 
-@lru_cache(maxsize=512)
 def preferences(value: str | None) -> tuple[int, ...]:
     """Return masks of codings (1 gzip, 2 br, 4 zstd), the most liked first; those in one mask are liked equally.
 
@@ -32,6 +31,10 @@ def preferences(value: str | None) -> tuple[int, ...]:
     """
     if value is None:
         return (IDENTITY,)
+    return _remembered(value) if len(value) <= LONGEST_REMEMBERED else _order(value)
+
+
+def _order(value: str) -> tuple[int, ...]:
     weights = _weights(value)
     anything = weights.get("*", 0.0)
     by_weight: dict[float, int] = {}
@@ -46,3 +49,6 @@ def preferences(value: str | None) -> tuple[int, ...]:
     masks.sort(key=lambda pair: (-pair[0], pair[1] == IDENTITY))
     ordered = [mask for _, mask in masks]
     return tuple(ordered if IDENTITY in ordered else [*ordered, IDENTITY])
+
+
+_remembered = lru_cache(maxsize=512)(_order)

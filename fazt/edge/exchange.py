@@ -18,25 +18,27 @@ class Exchange:
     body: bytearray = field(default_factory=bytearray)  # received and not read yet
     received: int = 0
     complete: bool = False  # the request's last byte is here
-    continued: bool = False
-    end_told: bool = False
-    discarded: bool = False  # nobody reads the body
-    disconnected: bool = False
-    upgrade: bool = False
+    continued: bool = False  # the client was told to send the body
+    end_told: bool = False  # the application knows that the body is complete
+    discarded: bool = False  # nobody reads the rest of the body
+    disconnected: bool = False  # nothing more will come
+    upgrade: bool = False  # the client offers to go on as a WebSocket
     closes: bool = False  # the connection ends behind the answer
     refusal: Refusal | None = None  # what went wrong in the middle of the body
-    waiter: asyncio.Future[None] | None = None
     task: asyncio.Task[None] | None = None
+    _came: asyncio.Event | None = None
 
     async def wait(self) -> None:
-        """Wait until something came: a piece of the body, its end, or the end of the connection."""
-        self.waiter = asyncio.get_running_loop().create_future()
-        await self.waiter
+        """Wait until something came: a piece of the body, its end, the end of the answer or of the connection."""
+        if self._came is None:
+            self._came = asyncio.Event()
+        self._came.clear()
+        await self._came.wait()
 
     def wake(self) -> None:
-        """Tell whoever waits."""
-        if self.waiter is not None and not self.waiter.done():
-            self.waiter.set_result(None)
+        """Tell everybody who waits."""
+        if self._came is not None:
+            self._came.set()
 
 
 class Connection(Protocol):
@@ -50,12 +52,17 @@ class Connection(Protocol):
     closing: bool
     writable: bool
     transport: asyncio.Transport
+    transport_used: bool
+    descriptor: int
 
     def write(self, data: bytes) -> None:
         """Send bytes behind everything before them."""
 
     async def drain(self) -> None:
         """Wait until the client has room for more."""
+
+    def close(self) -> None:
+        """Close behind what was written."""
 
     def abort(self) -> None:
         """Cut the connection."""

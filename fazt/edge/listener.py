@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import errno
 import logging
-import os
 import resource
 import socket
 from collections.abc import Awaitable, Callable
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from fazt._speedups.pages import Clock, Pages
 from fazt._speedups.statistics import AccessRing
-from fazt.edge.deadlines import check
+from fazt.edge.deadlines import SWEEP_S, check
 from fazt.edge.limits import Limits
 from fazt.edge.parts import Parts, Resolve
 from fazt.edge.protocol import HttpProtocol
@@ -20,7 +19,7 @@ from fazt.errors import ListenError
 
 log = logging.getLogger("fazt.edge")
 BACKLOG = 4096
-SWEEP_S = 1.0
+CUT_S = 1.0  # in which the loop tells every connection that it was cut
 
 
 class Edge:
@@ -49,6 +48,11 @@ class Edge:
         """The number of open connections."""
         return len(self._parts.connections)
 
+    @property
+    def port(self) -> int:
+        """The TCP port that is listened on; 0 where there is none."""
+        return self._parts.port
+
     async def listen_tcp(self, host: str, port: int) -> None:
         """Listen on an address.
 
@@ -67,15 +71,7 @@ class Edge:
 
         Raises: ListenError.
         """
-        _remove(path)
-        before = os.umask(0o177)
-        try:
-            opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            opened.bind(str(path))
-        except OSError as error:
-            raise ListenError(f"The socket {path} cannot be made: {error.strerror}.") from error
-        finally:
-            os.umask(before)
+        opened = _bind_unix(path)
         self._servers.append(await self._parts.loop.create_unix_server(self._make, sock=opened, backlog=64))
         self._unix_path = path
 
@@ -105,7 +101,7 @@ class Edge:
         for server in self._servers:
             server.close()
         if self._unix_path is not None:
-            _remove(self._unix_path)
+            _remove_socket(self._unix_path)
         for protocol in tuple(parts.connections):
             protocol.stop()
         with contextlib.suppress(TimeoutError):
@@ -117,9 +113,22 @@ class Edge:
             await self._sweep
 
 
-def _remove(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        path.unlink()
+def _bind_unix(path: Path) -> socket.socket:
+    opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        _remove_socket(path)
+        opened.bind(str(path))
+        path.chmod(0o600)  # nobody can connect before the server listens
+    except OSError as error:
+        opened.close()
+        raise ListenError(f"The socket {path} cannot be made: {error.strerror or error}.") from error
+    return opened
+
+
+def _remove_socket(path: Path) -> None:
+    """Remove what another server left behind; never a file of another kind."""
+    if path.is_socket():
+        path.unlink(missing_ok=True)
 
 
 def _raise_descriptor_limit() -> None:

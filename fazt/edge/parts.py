@@ -11,7 +11,7 @@ from fazt.edge.limits import Limits
 
 # (normalised host, path as it came and beginning with "/", query without "?") -> a file of a site, or None: ask the app
 Resolve = Callable[[str, bytes, bytes], Awaitable[Page | None]]
-LOOPBACK = ("127.", "::1", "local")
+LOOPBACK = ("127.", "::ffff:127.")
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Parts:
         if len(self.connections) >= self.limits.max_connections or self.stopping:
             return False
         address = protocol.client
-        if not address.startswith(LOOPBACK):
+        if not address.startswith(LOOPBACK) and address not in ("::1", "local"):
             count = self.per_address.get(address, 0)
             if count >= self.limits.max_connections_per_address:
                 return False

@@ -6,13 +6,14 @@ Rule: the library decides what is legal; this module moves bytes and messages an
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from websockets.datastructures import Headers
 from websockets.exceptions import InvalidState
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import CloseCode, Frame, Opcode
-from websockets.http11 import Request
+from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
@@ -23,7 +24,12 @@ from fazt.edge.request import Head
 
 log = logging.getLogger("fazt.edge")
 MAX_WAITING = 32  # messages; with more, reading pauses
+PIECE_BYTES = 4096  # read at once; compressed, it can still hold a thousand times as much
 CLOSE_TIMEOUT_S = 5.0
+# Small windows: 32 KiB of memory for each side of a connection instead of 300
+DEFLATE = ServerPerMessageDeflateFactory(
+    server_max_window_bits=12, client_max_window_bits=12, compress_settings={"memLevel": 5}
+)
 
 
 def is_handshake(head: Head) -> bool:
@@ -40,183 +46,227 @@ class WebSocketCall:
     def __init__(self, exchange: Exchange, protocol: Connection) -> None:
         self._exchange = exchange
         self._protocol = protocol
-        limit = protocol.parts.limits.max_message_bytes
-        self._sans_io = ServerProtocol(extensions=[ServerPerMessageDeflateFactory()], max_size=limit)
-        self._messages: deque[Message] = deque()
-        self._fragments: list[bytes] = []
-        self._text = False
-        self._waiter: asyncio.Future[None] | None = None
+        self._sans_io = ServerProtocol(extensions=[DEFLATE], max_size=protocol.parts.limits.max_message_bytes)
+        self._response: Response | None = None  # of the handshake
+        self._rest = bytearray()  # received and not read yet
+        self._messages: deque[Message] = deque()  # for the application
+        self._waiting_bytes = 0  # in `_messages`
+        self._fragments = bytearray()
+        self._is_text = False
+        self._came = asyncio.Event()
         self._told = False  # the application knows that it is over
-        self._accepted = False
         self._heard_at = protocol.clock.monotonic
         self._pinged = False
         self._close_by = 0.0
-        head = exchange.head
-        headers = Headers()
-        for name, value in head.fields:
-            headers[name.decode("ascii")] = value.decode("latin-1")
-        target = head.path + (b"?" + head.query if head.has_query else b"")
-        self._request = Request(target.decode("ascii"), headers)
-        self._scope = scope_of(exchange, protocol, "websocket")
-        offered = head.first().get(b"sec-websocket-protocol", b"").decode("latin-1")
-        self._scope["subprotocols"] = [name.strip() for name in offered.split(",") if name.strip()]
+        self.status = 0
+        self.body_bytes = 0  # sent in messages
+        self.scope = scope_of(exchange, protocol, "websocket")
+        offered = exchange.head.first().get(b"sec-websocket-protocol", b"").decode("latin-1")
+        self.scope["subprotocols"] = [name.strip() for name in offered.split(",") if name.strip()]
 
     async def run(self, app: ASGIApplication, rest: bytes) -> None:
         """Call the application; `rest` came behind the handshake."""
-        self._sans_io.receive_data(self._request.serialize())
-        self._sans_io.events_received()
-        self._response = self._sans_io.accept(self._request)
-        if self._response.status_code != 101:
-            self._refuse_with(self._response.status_code, "The handshake is not valid.")
+        self._rest += rest
+        self._response = self._shake_hands()
+        if self._response is None:
+            self._refuse(426, "The handshake is not valid.", [(b"Sec-WebSocket-Version", b"13")])
             return
         self._messages.append({"type": "websocket.connect"})
-        self._rest = rest
         try:
-            await app(self._scope, self.receive, self.send)
-        except ConnectionResetError:
-            self._protocol.abort()
-        except Exception:
+            await app(self.scope, self.receive, self.send)
+        except Exception as error:
+            if isinstance(error, ConnectionResetError) and (self._told or self._sans_io.state is not State.OPEN):
+                return  # the application learned of the end by sending
             log.exception("the WebSocket %s failed", self._exchange.head.path.decode("latin-1"))
             self._end(CloseCode.INTERNAL_ERROR)
         else:
             self._end(CloseCode.NORMAL_CLOSURE)
-        self._told = True
+        finally:
+            self._told = True
+        self.read_on()  # the closing handshake is still to come
+
+    def _shake_hands(self) -> Response | None:
+        """Let the library look at the handshake; None where it is not valid."""
+        head = self._exchange.head
+        headers = Headers()
+        for name, value in head.fields:
+            headers[name.decode("ascii")] = value.decode("latin-1")
+        target = head.path + (b"?" + head.query if head.has_query else b"")
+        request = Request(target.decode("ascii"), headers)
+        self._sans_io.receive_data(request.serialize())
+        if request_events := self._sans_io.events_received():
+            assert len(request_events) == 1
+            response = self._sans_io.accept(request)
+            return response if response.status_code == 101 else None
+        return None
 
     def _end(self, code: int) -> None:
         """Close from this side, with 403 where the handshake was never accepted."""
-        if not self._accepted:
-            self._refuse_with(403, "The WebSocket was not accepted.")
+        if not self.status:
+            self._refuse(403, "The WebSocket was not accepted.")
         elif self._sans_io.state is State.OPEN:
             self._sans_io.send_close(code)
             self._flush()
 
-    def _refuse_with(self, status: int, message: str) -> None:
-        if self._told or self._protocol.closing:
+    def _refuse(self, status: int, message: str, fields: Sequence[tuple[bytes, bytes]] = ()) -> None:
+        if self._protocol.closing:
             return
         self._told = True
-        made = error_answer(status, "websocket_refused", message, self._protocol.clock, close=True)
+        self.status = status
+        made = error_answer(status, "websocket_refused", message, self._protocol.clock, close=True, fields=fields)
         self._protocol.write(made.data)
-        self._protocol.transport.close()
+        self._protocol.close()
+
+    # --- called by the application ---
 
     async def receive(self) -> Message:
-        """Return the next message of the client, or the end."""
+        """Return the next message of the client, or the end.
+
+        Raises: ConnectionResetError where the end was told already.
+        """
         while not self._messages:
             if self._told:
                 raise ConnectionResetError("the WebSocket is closed")
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            self._came.clear()
+            await self._came.wait()
         message = self._messages.popleft()
+        self._waiting_bytes -= _size(message)
         if message["type"] == "websocket.disconnect":
             self._told = True
-        if len(self._messages) < MAX_WAITING:
-            self._protocol.let_read()
+        self.read_on()
         return message
 
     async def send(self, message: Message) -> None:
-        """Take a message of the application; returns once the client has room for more."""
+        """Take a message of the application; returns once the client has room for more.
+
+        Raises: ConnectionResetError where the WebSocket is closed.
+        """
         if self._protocol.closing:
             raise ConnectionResetError("the client went away")
         kind = message["type"]
-        if not self._accepted:
-            if kind == "websocket.accept":
-                self._accept(message)
-            elif kind == "websocket.close":
-                self._refuse_with(403, "The WebSocket was not accepted.")
-            else:
-                raise RuntimeError(f"{kind} does not belong before websocket.accept")
+        if not self.status:
+            self._answer_handshake(kind, message)
             return
         try:
             if kind == "websocket.close":
                 self._sans_io.send_close(message.get("code", 1000), message.get("reason") or "")
+            elif kind != "websocket.send":
+                raise RuntimeError(f"{kind} does not belong behind websocket.accept")
             elif message.get("bytes") is not None:
                 self._sans_io.send_binary(message["bytes"])
+                self.body_bytes += len(message["bytes"])
             else:
-                self._sans_io.send_text(message["text"].encode())
+                data = message["text"].encode()
+                self._sans_io.send_text(data)
+                self.body_bytes += len(data)
         except InvalidState as error:
             raise ConnectionResetError("the WebSocket is closed") from error
         self._flush()
         await self._protocol.drain()
 
-    def _accept(self, message: Message) -> None:
-        self._accepted = True
+    def _answer_handshake(self, kind: str, message: Message) -> None:
+        if kind == "websocket.close":
+            self._refuse(403, "The WebSocket was not accepted.")
+            return
+        if kind != "websocket.accept":
+            raise RuntimeError(f"{kind} does not belong before websocket.accept")
+        assert self._response is not None
+        fields = checked_fields(message.get("headers") or ())
         if message.get("subprotocol"):
             self._response.headers["Sec-WebSocket-Protocol"] = message["subprotocol"]
-        for name, value in checked_fields(message.get("headers", ())):
+        for name, value in fields:
             self._response.headers[name.decode("ascii")] = value.decode("latin-1")
+        self.status = 101
         self._sans_io.send_response(self._response)
         self._flush()
-        if self._rest:
-            self.feed(self._rest)
+        self.read_on()
 
     # --- called by the protocol ---
 
     def feed(self, data: bytes) -> None:
         """Take bytes of the client."""
-        if not self._accepted:
-            self._rest += data
-            if len(self._rest) > self._protocol.parts.limits.max_message_bytes:
-                self._protocol.abort()
-            return
         self._heard_at = self._protocol.clock.monotonic
         self._pinged = False
-        self._sans_io.receive_data(data)
-        self._take_events()
-        if not self._protocol.closing:
+        self._rest += data
+        self.read_on()
+
+    def read_on(self) -> None:
+        """Read what waits, as long as the application takes messages and the client takes answers to its pings."""
+        while self._rest and self._has_room() and not self._protocol.closing:
+            piece = bytes(self._rest[:PIECE_BYTES])
+            del self._rest[:PIECE_BYTES]
+            self._sans_io.receive_data(piece)
+            self._take_events()
             self._flush()
+        if self._rest:
+            self._protocol.hold_reading()
+        else:
+            self._protocol.let_read()
 
     def eof(self) -> None:
         """Take the end of what the client sends."""
-        if self._accepted:
+        if self.status == 101:
             self._sans_io.receive_eof()
             self._take_events()
 
     def lost(self) -> None:
         """Tell the application that the connection is gone."""
-        self._tell({"type": "websocket.disconnect", "code": int(self._sans_io.close_code or 1006)})
+        self._tell_end()
 
     def close(self) -> None:
         """Close because the server stops."""
-        if self._accepted and self._sans_io.state is State.OPEN:
+        if self._sans_io.state is State.OPEN:
             self._sans_io.send_close(CloseCode.GOING_AWAY, "the server stops")
             self._flush()
 
     def check(self, now: float) -> None:
         """Ask a silent client whether it is still there, and cut one that does not answer."""
-        quiet = now - self._heard_at
         interval = self._protocol.parts.limits.websocket_ping_s
+        if self._rest:
+            self._heard_at = now  # what it said waits to be read
+        quiet = now - self._heard_at
         if self._sans_io.state is State.CLOSING:
             self._close_by = self._close_by or now + CLOSE_TIMEOUT_S
             if now > self._close_by:
                 self._protocol.abort()
-        elif self._accepted and quiet > 2 * interval:
+        elif self._sans_io.state is State.OPEN and quiet > 2 * interval:
             self._protocol.abort()
-        elif self._accepted and quiet > interval and not self._pinged:
+        elif self._sans_io.state is State.OPEN and quiet > interval and not self._pinged:
             self._pinged = True
             self._sans_io.send_ping(b"")
             self._flush()
 
     # --- between the library and the two sides ---
 
+    def _has_room(self) -> bool:
+        """Tell whether one more piece may be read: it can hold a few messages, or many pings to be answered."""
+        if self._told:  # messages go nowhere now; only the closing handshake counts
+            return self._protocol.writable
+        full = (
+            len(self._messages) >= MAX_WAITING
+            or self._waiting_bytes >= self._protocol.parts.limits.receive_buffer_bytes
+        )
+        return self.status == 101 and self._protocol.writable and not full
+
     def _take_events(self) -> None:
         for event in self._sans_io.events_received():
             if isinstance(event, Frame):
                 self._take_frame(event)
         if self._sans_io.state is State.CLOSED or self._sans_io.close_rcvd is not None:
-            self._tell({"type": "websocket.disconnect", "code": int(self._sans_io.close_code or 1005)})
+            self._tell_end()
 
     def _take_frame(self, frame: Frame) -> None:
         if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-            self._text = frame.opcode is Opcode.TEXT
-            self._fragments = []
+            self._is_text = frame.opcode is Opcode.TEXT
         elif frame.opcode is not Opcode.CONT:
             return
-        self._fragments.append(bytes(frame.data))
+        self._fragments += frame.data
         if not frame.fin:
             return
-        data = b"".join(self._fragments)
-        self._fragments = []
+        data = bytes(self._fragments)
+        self._fragments.clear()
         message: dict[str, Any] = {"type": "websocket.receive", "bytes": None, "text": None}
-        if self._text:
+        if self._is_text:
             try:
                 message["text"] = data.decode()
             except UnicodeDecodeError:
@@ -226,14 +276,18 @@ class WebSocketCall:
             message["bytes"] = data
         self._tell(message)
 
+    def _tell_end(self) -> None:
+        received = self._sans_io.close_rcvd
+        code = int(CloseCode.ABNORMAL_CLOSURE) if received is None else int(received.code)
+        reason = "" if received is None else received.reason
+        self._tell({"type": "websocket.disconnect", "code": code, "reason": reason})
+
     def _tell(self, message: Message) -> None:
         last = self._messages[-1]["type"] if self._messages else ""
         if not self._told and last != "websocket.disconnect":
             self._messages.append(message)
-            if len(self._messages) >= MAX_WAITING:
-                self._protocol.hold_reading()
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            self._waiting_bytes += _size(message)
+        self._came.set()
 
     def _flush(self) -> None:
         """Write what the library wants to send; an empty piece is its end of file."""
@@ -241,6 +295,8 @@ class WebSocketCall:
             if piece:
                 self._protocol.write(piece)
             else:
-                self._protocol.transport.close()
-        if not self._protocol.writable:
-            self._protocol.hold_reading()  # a client that pings and never reads fills nobody's memory
+                self._protocol.close()
+
+
+def _size(message: Message) -> int:
+    return len(message.get("bytes") or message.get("text") or b"")

@@ -77,27 +77,33 @@ class _Walk:
             self._take(entry, prefix + entry.name, chain)
 
     def _take(self, entry: "os.DirEntry[str]", path: str, chain: tuple[str, ...]) -> None:
+        is_link = entry.is_symlink()
+        if is_link and self._leaves_out(path, is_folder=True):
+            return
         try:
-            real = self._follow(entry.path, path) if entry.is_symlink() else entry.path
+            real = self._follow(entry.path, path) if is_link else entry.path
             status = entry.stat()
         except OSError as error:
             raise InvalidInput(f"{shown(path)} cannot be read: {error.strerror}.") from None
         if stat.S_ISDIR(status.st_mode):
-            if self._ignore is not None and self._ignore.leaves_out_folder(path):
+            if self._leaves_out(path, is_folder=True):
                 return
             if real in chain:
                 raise InvalidInput(f"The link {shown(path)} leads back to a folder that it lies in; remove it.")
             check_path(path)
             self._enter(real, path + "/", (*chain, real))
-        elif self._ignore is None or not self._ignore.leaves_out(path):
+        elif not self._leaves_out(path, is_folder=False):
             if not stat.S_ISREG(status.st_mode):
                 raise InvalidInput(f"{shown(path)} is neither a file nor a folder; leave it out with {IGNORE_FILE}.")
             self._add(check_path(path), real, status.st_size)
 
+    def _leaves_out(self, path: str, *, is_folder: bool) -> bool:
+        if self._ignore is None:
+            return False
+        return self._ignore.leaves_out_folder(path) if is_folder else self._ignore.leaves_out(path)
+
     def _follow(self, link: str, path: str) -> str:
         """Return where a link leads, which must be inside the folder."""
-        if self._ignore is not None and (self._ignore.leaves_out(path) or self._ignore.leaves_out_folder(path)):
-            return link
         real = os.path.realpath(link)
         if real != self._top and not real.startswith(self._top.rstrip("/") + "/"):
             raise InvalidInput(f"The link {shown(path)} leads out of the folder; replace it by what it points to.")

@@ -243,14 +243,15 @@ class RedirectTable:
         for order, values in sorted(found):
             prepared = self._rules[order]
             answer = _answer(prepared, dict(zip(prepared.names, values, strict=True)), query)
-            if answer.path is None and _path_of(answer.location) == quote(path, safe=PATH_SAFE):
+            if answer.path is None and answer.location.partition("#")[0] == _here(path, query):
                 continue
             return None if exists and not prepared.rule.force else answer
         return None
 
 
-def _path_of(location: str) -> str:
-    return location.partition("#")[0].partition("?")[0]
+def _here(path: str, query: str) -> str:
+    """Return where the visitor is, encoded as a Location is."""
+    return quote(path, safe=PATH_SAFE, errors="replace") + (f"?{_kept_query(query, ())}" if query else "")
 
 
 def _answer(prepared: _Prepared, values: dict[str, str], query: str) -> Answer:

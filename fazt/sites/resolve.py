@@ -162,7 +162,7 @@ def find_outcome(
         return _server_404(connection, rules, NOT_FOUND_SITE, fixed=path.canonical)
     if path.text is not None and path.text.startswith(RESERVED):
         return None
-    version = _version(connection, place)
+    version, modified_at = _version(connection, place)
     if trace is not None:
         trace.append(Step("version", "none" if version is None else version.id))
     if version is None:
@@ -175,7 +175,7 @@ def find_outcome(
     fixed = decision.fixed and path.canonical
     if decision.file is None:
         return _server_404(connection, rules, place.site, fixed=fixed)
-    fields = _fields(its_rules, path, decision, decision.file, version, preview=place.kind == "preview")
+    fields = _fields(its_rules, path, decision, decision.file, modified_at, preview=place.kind == "preview")
     return Outcome(place.site, decision.status, fields, decision.file, fixed)
 
 
@@ -203,11 +203,15 @@ def _with_mark(query: bytes) -> str:
     return f"?{encode_query(query)}" if query else ""
 
 
-def _version(connection: apsw.Connection, place: Place) -> Version | None:
+def _version(connection: apsw.Connection, place: Place) -> tuple[Version | None, int]:
+    """Return the version that a host shows, and since when: a rollback must look newer than what it replaced."""
     site = sites.get(connection, place.site or "")
     if place.version is not None:
-        return versions.find(connection, site.id, place.version)
-    return None if site.live_version is None else versions.by_number(connection, site.live_version)
+        preview = versions.find(connection, site.id, place.version)
+        return preview, preview.created_at if preview else 0
+    if site.live_version is None:
+        return None, 0
+    return versions.by_number(connection, site.live_version), site.live_since or 0
 
 
 def _redirect(site: str, status: int, location: str) -> Outcome:
@@ -227,7 +231,7 @@ def _server_404(connection: apsw.Connection, rules: RulesCache, site: str, *, fi
 
 
 def _fields(
-    rules: Rules, path: RequestPath, decision: Decision, file: File, version: Version, *, preview: bool
+    rules: Rules, path: RequestPath, decision: Decision, file: File, modified_at: int, *, preview: bool
 ) -> Fields:
     """Return the header fields of a file's answer: our own, then what the site's rules add or replace."""
     kind = media_type(file.path)
@@ -235,7 +239,7 @@ def _fields(
     fields: Fields = [("Content-Type", kind)]
     fields.append(("Cache-Control", cache_control(file.path, kind)) if found else NO_CACHE)
     if found:
-        fields.append(("Last-Modified", formatdate(version.created_at // 1000, usegmt=True)))
+        fields.append(("Last-Modified", formatdate(modified_at // 1000, usegmt=True)))
         fields.append(("Accept-Ranges", "bytes"))
     if is_compressible(kind):
         fields.append(("Vary", "Accept-Encoding"))

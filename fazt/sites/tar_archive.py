@@ -181,7 +181,10 @@ class TarEntry:
         assert self._content is not None
         left = self.size
         while left:
-            piece = self._content.read(min(READ_BYTES, left))
+            try:
+                piece = self._content.read(min(READ_BYTES, left))
+            except tarfile.TarError:
+                piece = b""
             if not piece:
                 raise InvalidArchive(f"The archive is cut off in the entry {shown(self.name)}.")
             left -= len(piece)
@@ -194,6 +197,8 @@ def read_tar(source: Reader, head: bytes, limits: ArchiveLimits) -> Iterator[Tar
     try:
         with tarfile.open(fileobj=stream, mode="r|", tarinfo=_Header, errors="surrogateescape") as tar:
             while header := tar.next():
+                if header.size < 0:  # a pax record may say so
+                    raise InvalidArchive(f"The entry {shown(header.name)} has a negative size.")
                 content: Any = tar.extractfile(header) if header.isreg() else None
                 yield TarEntry(header, content)
                 tar.members.clear()  # type: ignore[attr-defined]  # or the list grows with every header

@@ -12,8 +12,10 @@ from fazt.errors import SiteExists, SiteLocked, SiteNotFound, VersionNotFound
 from fazt.store import changes, rows
 from fazt.store.clock import now_ms
 
-FIND = "SELECT id, name, live_version, locked, created_at FROM site WHERE name = ?"
-LIST_PAGE = "SELECT id, name, live_version, locked, created_at FROM site WHERE name > ? ORDER BY name LIMIT ?"
+FIND = "SELECT id, name, live_version, live_since, locked, created_at FROM site WHERE name = ?"
+LIST_PAGE = """
+    SELECT id, name, live_version, live_since, locked, created_at FROM site WHERE name > ? ORDER BY name LIMIT ?
+"""
 ADD = "INSERT INTO site (name, created_at) VALUES (?, ?)"
 RENAME = "UPDATE site SET name = ? WHERE id = ?"
 RENAME_TOKENS = "UPDATE token SET site = ? WHERE site = ?"
@@ -24,17 +26,18 @@ DOMAINS = "SELECT name FROM domain WHERE site = ?"
 SET_LOCKED = "UPDATE site SET locked = ? WHERE id = ?"
 HAS_VERSION = "SELECT 1 FROM version WHERE number = ? AND site = ?"
 LIVE = "SELECT name, live_version FROM site WHERE id = ?"
-SET_LIVE = "UPDATE site SET live_version = ?, previous_version = ? WHERE id = ?"
+SET_LIVE = "UPDATE site SET live_version = ?, previous_version = ?, live_since = ? WHERE id = ?"
 COUNT = "SELECT count(*) FROM site"
 
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """What is served under a host; `live_version` is the version's number."""
+    """What is served under a host; `live_version` is the version's number, `live_since` when it went live."""
 
     id: int
     name: str
     live_version: int | None
+    live_since: int | None
     locked: bool
     created_at: int
 
@@ -128,7 +131,7 @@ def set_live(connection: apsw.Connection, site_id: int, version_number: int) -> 
     name, live = rows.fetch(connection, LIVE, (site_id,))[0]
     if live == version_number:
         return
-    connection.execute(SET_LIVE, (version_number, live, site_id))
+    connection.execute(SET_LIVE, (version_number, live, now_ms(), site_id))
     changes.add(connection, "site", name)
 
 
@@ -152,5 +155,5 @@ def _check_free(connection: apsw.Connection, name: str) -> None:
         raise SiteExists(f"There is a site {name!r} already.")
 
 
-def _site(id: int, name: str, live_version: int | None, locked: int, created_at: int) -> Site:
-    return Site(id, name, live_version, bool(locked), created_at)
+def _site(id: int, name: str, live_version: int | None, live_since: int | None, locked: int, created_at: int) -> Site:
+    return Site(id, name, live_version, live_since, bool(locked), created_at)

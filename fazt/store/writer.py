@@ -24,6 +24,7 @@ GROUP_NS = 50_000_000  # a group that took this long is committed; the rest of i
 IDLE_S = 1.0  # quiet time after which the WAL is copied into the file and cut
 LARGE_WAL_BYTES = 64 * 1024 * 1024  # size at which the WAL is cut without waiting for quiet
 RESERVE_BYTES = 2 * 1024 * 1024  # room on the disk that growth must leave, so that deleting is still possible
+FRAME_HEAD_BYTES = 24  # before each page in the WAL
 CHECKPOINT_BUSY_MS = 200  # how long cutting the WAL waits for readers; what fails is tried again later
 
 Listener = Callable[[Sequence[Change]], None]
@@ -38,6 +39,7 @@ class Writer:
         self._wal = path.with_name(f"{path.name}-wal")
         self._connection = schema.open_writer(path)
         self._page_bytes: int = schema.pragma(self._connection, "page_size")
+        self._pages: int = schema.pragma(self._connection, "page_count")  # as of the last COMMIT
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._listeners: list[Listener] = []
         self._seen = changes.last(self._connection)
@@ -188,6 +190,7 @@ class Writer:
                 connection.execute("ROLLBACK")
             self._fail(run, faults.from_os(error, self._path) if isinstance(error, OSError) else error)
             return
+        self._pages = schema.pragma(connection, "page_count")
         self._must_checkpoint = True
         if news:
             self._seen = news[-1].seq
@@ -203,8 +206,10 @@ class Writer:
         growth = pages * self._page_bytes - self._path.stat().st_size
         if growth <= 0:
             return
+        # COMMIT itself writes the new pages of this transaction into the WAL first.
+        frames = max(0, pages - self._pages) * (self._page_bytes + FRAME_HEAD_BYTES)
         disk = os.statvfs(self._path)
-        if disk.f_blocks and disk.f_bavail * disk.f_frsize < growth + RESERVE_BYTES:
+        if disk.f_blocks and disk.f_bavail * disk.f_frsize < growth + frames + RESERVE_BYTES:
             raise faults.storage_full(self._path)
 
     def _tell(self, news: Sequence[Change]) -> None:

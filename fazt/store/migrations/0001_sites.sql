@@ -45,6 +45,7 @@ CREATE TABLE site (
     id           INTEGER PRIMARY KEY,
     name         TEXT    NOT NULL UNIQUE,
     live_version INTEGER REFERENCES version (number),
+    live_since   INTEGER,               -- when it went live: a rollback must look newer than what it replaces
     previous_version INTEGER REFERENCES version (number) ON DELETE SET NULL,  -- live before; what a rollback goes to
     locked       INTEGER NOT NULL DEFAULT 0,
     created_at   INTEGER NOT NULL

@@ -1,0 +1,102 @@
+"""What the API's JSON looks like: times, hashes, lists, sites and versions.
+
+Rule: everything that is answered goes through `answer`; no number of the store (`id`, `number`) gets out.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any, TypeVar
+
+import apsw
+import orjson
+from fastapi import Query, Response
+
+from fazt.api.times import iso
+from fazt.errors import InvalidInput
+from fazt.sites.hosting import Hosting
+from fazt.store import domains, versions
+from fazt.store.domains import Domain
+from fazt.store.sites import Site
+from fazt.store.tokens import Token
+from fazt.store.versions import Version
+
+DEFAULT_ITEMS = 100
+MOST_ITEMS = 1000
+NO_LIMIT = -1
+LARGEST_NUMBER = 2**63 - 1
+
+Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS)]
+After = Annotated[str | None, Query(max_length=2048)]
+Item = TypeVar("Item")
+
+
+def answer(value: Any, status: int = 200) -> Response:
+    """Return an answer in JSON."""
+    return Response(orjson.dumps(value), status, media_type="application/json")
+
+
+def no_content() -> Response:
+    """Return the answer to what is done and has nothing to say."""
+    return Response(status_code=204)
+
+
+def list_answer(found: Sequence[Item], limit: int, shape: Callable[[Item], Any], cursor: Callable[[Item], str]) -> Any:
+    """Return a list as JSON has it; `found` holds one more than `limit` where there is a next page."""
+    items = found[:limit]
+    return {"items": [shape(item) for item in items], "next": cursor(items[-1]) if len(found) > limit else None}
+
+
+def number_cursor(after: str | None) -> int | None:
+    """Return the number that a cursor of a list of versions stands for.
+
+    Raises: InvalidInput.
+    """
+    if after is None:
+        return None
+    if not (after.isascii() and after.isdigit() and len(after) < 20 and int(after) <= LARGEST_NUMBER):
+        raise InvalidInput("`after` must be the `next` of the page before.")
+    return int(after)
+
+
+def site_json(connection: apsw.Connection, hosting: Hosting, site: Site) -> dict[str, Any]:
+    """Return a site as JSON has it."""
+    live = None if site.live_version is None else versions.by_number(connection, site.live_version)
+    return {
+        "name": site.name,
+        "url": hosting.site_url(site.name),
+        "live_version": None if live is None else live.id,
+        "locked": site.locked,
+        "created_at": iso(site.created_at),
+        "files": 0 if live is None else live.files,
+        "bytes": 0 if live is None else live.bytes,
+        "versions": versions.count(connection, site.id),
+        "domains": [domain.name for domain in domains.list_page(connection, site.name, None, NO_LIMIT)],
+    }
+
+
+def version_json(connection: apsw.Connection, hosting: Hosting, site: Site, version: Version) -> dict[str, Any]:
+    """Return a version as JSON has it."""
+    parent = None if version.parent is None else versions.by_number(connection, version.parent)
+    return {
+        "id": version.id,
+        "site": site.name,
+        "url": hosting.preview_url(site.name, version.id),
+        "live": version.number == site.live_version,
+        "parent": None if parent is None else parent.id,
+        "message": version.message,
+        "source": version.source,
+        "created_at": iso(version.created_at),
+        "files": version.files,
+        "bytes": version.bytes,
+    }
+
+
+def domain_json(domain: Domain) -> dict[str, Any]:
+    """Return a domain as JSON has it."""
+    return asdict(domain) | {"created_at": iso(domain.created_at)}
+
+
+def token_json(token: Token) -> dict[str, Any]:
+    """Return a token as JSON has it, without its secret, which nobody knows any more."""
+    times = {name: iso(getattr(token, name)) for name in ("expires_at", "last_used_at", "created_at")}
+    return asdict(token) | {"actions": list(token.actions)} | times

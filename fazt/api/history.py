@@ -1,0 +1,133 @@
+"""What was served and what went wrong, written down: lines for `fazt logs`, and counts by the hour.
+
+The edge records requests in memory; every few seconds what is new is written in one go, and nothing is written while
+nothing happens. Rule: a reader sees each line once, whether it is still in memory or in the store already.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import NamedTuple
+
+import apsw
+
+from fazt._speedups.pages import Pages
+from fazt._speedups.statistics import AccessRing
+from fazt.api.error_log import ErrorLog
+from fazt.api.lines import Line, access_line
+from fazt.errors import StoreError
+from fazt.store import log_lines, statistics
+from fazt.store.database import Database, now_ms
+from fazt.store.statistics import Hour
+
+log = logging.getLogger("fazt.history")
+
+WRITE_S = 10.0
+POLL_S = 0.25
+RING_RECORDS = 2048
+HOUR_MS = 3_600_000
+MOST_WAITING_HOURS = 20_000  # what a full disk may keep waiting
+
+
+class Position(NamedTuple):
+    """How far somebody has read: numbers of the last access record and of the last error line."""
+
+    access: int
+    error: int
+
+
+class History:
+    """Writes down what the edge recorded, and gives it back."""
+
+    def __init__(
+        self, database: Database, pages: Pages, ring: AccessRing, errors: ErrorLog, *, keep_lines: int
+    ) -> None:
+        self._database = database
+        self._pages = pages
+        self._ring = ring
+        self._errors = errors
+        self._keep_lines = keep_lines
+        self._written = Position(0, 0)
+        self._hours: list[Hour] = []
+        self._lock = asyncio.Lock()  # what is being written is neither in memory nor in the store for a reader
+        self._stopped = asyncio.Event()
+        self._stopped.set()  # until `run`: where nothing is recorded there is nothing to wait for
+        self._failing = False
+
+    async def run(self) -> None:
+        """Write down what is new every few seconds, until the task is cancelled."""
+        self._stopped.clear()
+        while True:
+            await asyncio.sleep(WRITE_S)
+            try:
+                await self.flush()
+            except Exception:  # one bad write must not end the log
+                log.exception("the log was not written")
+
+    def stop(self) -> None:
+        """End those who follow."""
+        self._stopped.set()
+
+    async def flush(self) -> None:
+        """Write down what is new; what the store refuses now is tried again the next time."""
+        async with self._lock:
+            position, lines = self._behind(self._written)
+            self._take_hours()
+            if not lines and not self._hours:
+                return
+            try:
+                await self._database.write(_write, lines, self._hours, self._keep_lines)
+            except StoreError as error:
+                if not self._failing:  # said once: it would be a new line to write each time
+                    log.warning("the log and the statistics wait in memory: %s", error)
+                self._failing = True
+            else:
+                self._failing = False
+                self._hours = []
+                self._written = position
+
+    async def read(self, site: str | None, since_ms: int, limit: int) -> tuple[list[Line], Position]:
+        """Return the newest `limit` lines (of one site, or all) from a time on, oldest first, and how far they go."""
+        async with self._lock:
+            position, new = self._behind(self._written)
+            stored = await self._database.read(log_lines.since, site, since_ms, limit)
+        lines = [Line(line.at, line.site, line.kind, line.line) for line in stored]
+        lines += [line for line in new if line.at >= since_ms and _is_of(line, site)]
+        return lines[-limit:], position
+
+    async def follow(self, site: str | None, position: Position) -> AsyncIterator[list[Line]]:
+        """Yield what comes behind a position, an empty list where nothing came, until the server stops."""
+        while not self._stopped.is_set():
+            position, lines = self._behind(position)
+            yield [line for line in lines if _is_of(line, site)]
+            try:
+                await asyncio.wait_for(self._stopped.wait(), POLL_S)
+            except TimeoutError:
+                continue
+
+    def _behind(self, position: Position) -> tuple[Position, list[Line]]:
+        """Return the new position and the lines behind the old one, in order of time."""
+        error, errors = self._errors.since(position.error)
+        access, _, records = self._ring.since(position.access, RING_RECORDS)
+        lines = [access_line(record) for record in records] + errors
+        return Position(access, error), sorted(lines, key=lambda line: line.at)
+
+    def _take_hours(self) -> None:
+        hour = now_ms() // HOUR_MS
+        for state in self._pages.sites():
+            counters = state.take()
+            if counters is not None and counters.requests:
+                served = (counters.requests, counters.body_bytes, counters.hits, counters.statuses)
+                self._hours.append(Hour(state.name, hour, *served, counters.latency))
+        del self._hours[:-MOST_WAITING_HOURS]
+
+
+def _is_of(line: Line, site: str | None) -> bool:
+    return site is None or line.site == site
+
+
+def _write(connection: apsw.Connection, lines: list[Line], hours: list[Hour], keep_lines: int) -> None:
+    statistics.add_hours(connection, hours)
+    if lines:
+        log_lines.add(connection, lines)
+        log_lines.trim(connection, keep_lines)

@@ -1,0 +1,61 @@
+"""Lines of the log as they are kept and sent: one JSON object each.
+
+Rule: a line holds no control character, whoever sent what stands in it.
+"""
+
+import re
+from typing import Any, NamedTuple
+
+import orjson
+
+from fazt._speedups.statistics import AccessRecord
+from fazt.api.times import iso
+
+ACCESS, ERROR = "access", "error"
+LONGEST_MESSAGE = 2000
+_CONTROL = re.compile(rb"\x7f|\xc2[\x80-\x9f]")  # in UTF-8; JSON itself escapes those below the space only
+
+
+class Line(NamedTuple):
+    """One line: its time, its site ("" for none), its kind, and JSON."""
+
+    at: int
+    site: str
+    kind: str
+    line: bytes
+
+
+def access_line(record: AccessRecord) -> Line:
+    """Return one answered request as a line."""
+    fields = {
+        "at": iso(record.at_ms),
+        "site": record.site,
+        "kind": ACCESS,
+        "client": record.client,
+        "method": record.method,
+        "host": record.host,
+        "path": record.path,
+        "status": record.status,
+        "bytes": record.body_bytes,
+        "duration_us": record.duration_ns // 1000,
+        "hit": record.hit,
+    }
+    return Line(record.at_ms, record.site, ACCESS, _to_json(fields))
+
+
+def error_line(at_ms: int, message: str) -> Line:
+    """Return what went wrong as a line."""
+    fields = {"at": iso(at_ms), "site": "", "kind": ERROR, "message": message[:LONGEST_MESSAGE]}
+    return Line(at_ms, "", ERROR, _to_json(fields))
+
+
+def _to_json(fields: dict[str, Any]) -> bytes:
+    try:
+        line = orjson.dumps(fields)
+    except orjson.JSONEncodeError:  # halves of surrogate pairs, which UTF-8 cannot hold
+        line = orjson.dumps({key: _sound(value) for key, value in fields.items()})
+    return _CONTROL.sub(lambda match: b"\\u%04x" % ord(match[0].decode()), line)
+
+
+def _sound(value: Any) -> Any:
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
