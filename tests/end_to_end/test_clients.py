@@ -144,7 +144,8 @@ def test_a_large_file_takes_constant_memory(start_server: Callable[..., FaztServ
     with (site / "large.bin").open("wb") as file:
         for number in range(300):
             file.write(number.to_bytes(4, "big") + piece[4:])
-    wanted = hashlib.file_digest((site / "large.bin").open("rb"), "sha256").hexdigest()
+    with (site / "large.bin").open("rb") as file:
+        wanted = hashlib.file_digest(file, "sha256").hexdigest()
     server = start_server()
     server.cli("deploy", str(site), "--site", "large")
     before = resident_bytes(server.pid)
