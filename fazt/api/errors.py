@@ -38,12 +38,11 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(FaztError, _on_fazt_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(Exception, _on_failure)
 
 
 async def _on_fazt_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, FaztError)
-    if error.status >= 500:
-        log.error("%s %s: %s", request.method, request.url.path, error.message)
     return respond(error)
 
 
@@ -62,6 +61,10 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         return respond(MethodNotAllowed(f"The API has no {what}."), dict(error.headers or {}))
     return respond(InvalidInput(f"{error.detail}."))
+
+
+async def _on_failure(request: Request, error: Exception) -> Response:
+    return respond(INTERNAL)
 
 
 def describe(faults: Any) -> str:
@@ -87,27 +90,33 @@ class FailureGuard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Call the application."""
-        started = False
+        started = whole = gone = False
+
+        async def receive_and_note() -> Message:
+            nonlocal gone
+            try:
+                return await receive()
+            except ConnectionResetError:
+                gone = True
+                raise
 
         async def send_and_note(message: Message) -> None:
-            nonlocal started
-            started = True
+            nonlocal started, whole
             if message["type"] == "http.response.start":
+                started = True
                 message = {**message, "headers": [*message.get("headers", ()), *FIELDS]}
             await send(message)
+            whole = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         try:
-            await self._app(scope, receive, send_and_note)
-        except ClientDisconnect as error:
+            await self._app(scope, receive_and_note, send_and_note)
+        except (ClientDisconnect, ConnectionResetError) as error:
             raise ConnectionResetError("the client went away") from error
-        except ConnectionResetError:
-            raise
-        except FaztError as error:
-            if started or scope["type"] != "http":
+        except Exception as error:
+            if gone:  # nobody is there to be told of it
+                raise ConnectionResetError("the client went away") from error
+            if scope["type"] != "http" or (started and not whole):  # half an answer: the edge cuts the connection
                 raise
-            await respond(error)(scope, receive, send_and_note)
-        except Exception:
-            log.exception("%s %s failed", scope.get("method", scope["type"]), scope["path"])
-            if started or scope["type"] != "http":
-                raise
-            await respond(INTERNAL)(scope, receive, send_and_note)
+            log.exception("%s %s failed", scope["method"], scope["path"])
+            if not started:
+                await respond(INTERNAL)(scope, receive, send_and_note)

@@ -35,6 +35,7 @@ class Reader:
         "parser",
         "queue",
         "rest",
+        "resuming",
         "started_at",
         "started_ns",
         "target",
@@ -50,6 +51,7 @@ class Reader:
         self.rest = b""  # not parsed yet
         self.in_head = False
         self.finished = False  # nothing more is read
+        self.resuming = False  # the parser is being told of a body that it left out
         self.upgrading = False  # what follows may be meant for another protocol
         self.fields: list[tuple[bytes, bytes]] = []
         self.target = b""
@@ -117,12 +119,25 @@ class Reader:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self.parser = httptools.HttpRequestParser(self)  # the old one reads no further
+            if self.current is not None:
+                self._resume_body(self.current)
             return int(upgrade.args[0])
         except httptools.HttpParserError as error:
             if not self.finished:
                 cause = error.__context__
                 self.refuse(cause if isinstance(cause, Refusal) else bad(f"The request is malformed: {error}."))
         return len(data)
+
+    def _resume_body(self, exchange: Exchange) -> None:
+        """Let a new parser read the body of a request that offers an upgrade: the old one ends in front of it.
+
+        Without this such a body would be read as the next request.
+        """
+        length = exchange.head.content_length
+        framing = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
+        self.resuming = True
+        self.parser.feed_data(b"POST / HTTP/1.1\r\n%s\r\n\r\n" % framing)
+        self.resuming = False
 
     def _check_sizes(self) -> None:
         """Hold what is not counted by the callbacks: unfinished fields, chunk extensions, trailers."""
@@ -147,6 +162,8 @@ class Reader:
 
     def on_message_begin(self) -> None:
         """Begin a message."""
+        if self.resuming:
+            return
         if self.finished:
             raise bad("There is nothing after the last request.")
         self.in_head = True
@@ -158,6 +175,8 @@ class Reader:
 
     def on_url(self, piece: bytes) -> None:
         """Join the pieces of the target."""
+        if self.resuming:
+            return
         self.target += piece
         self.head_bytes += len(piece)
         if len(self.target) > self.limits.max_target_bytes:
@@ -177,6 +196,8 @@ class Reader:
 
     def on_headers_complete(self) -> None:
         """Check the head and queue the exchange."""
+        if self.resuming:
+            return
         self.in_head = False
         parser = self.parser
         head = read_head(
@@ -211,6 +232,8 @@ class Reader:
         """End a message."""
         exchange = self.current
         assert exchange is not None
+        if exchange.head.content_length != 0 and self.parser.should_upgrade():
+            return  # the body is still to come: `_resume_body`
         exchange.complete = True
         exchange.wake()
         self.current = None

@@ -1,4 +1,4 @@
-"""A ZIP or a tar → the files of a site, unpacked under numbers into a temporary folder.
+"""A ZIP or a tar → the files of a site, unpacked one behind the other into one temporary file.
 
 Owns what both formats have in common: names, duplicates, limits, what is left out, and where the content goes. Rule: no
 name from an archive is ever used as a name on disk, and one bad entry refuses the whole archive.
@@ -10,7 +10,7 @@ import io
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from fazt.errors import InvalidArchive, InvalidInput, InvalidPath
 from fazt.sites.ignore import IGNORE_FILE, MAX_IGNORE_BYTES, Ignore, is_path_always_left_out
@@ -21,6 +21,7 @@ from fazt.sites.zip_archive import ZipArchive, ZipEntry
 
 __all__ = ["ArchiveLimits", "LocalFile", "read_archive"]
 
+CONTENT_FILE = "content"
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 
 
@@ -44,17 +45,19 @@ def read_archive(stream_or_path: Path | BinaryIO, spool: Path, *, limits: Archiv
 
 def _read(stream: BinaryIO, spool: Path, limits: ArchiveLimits) -> list[LocalFile]:
     head = _read_head(stream)
-    unpacking = _Unpacking(spool, limits)
-    if not head.startswith(_ZIP_STARTS):
-        for entry in read_tar(stream, head, limits):
-            unpacking.take_tar(entry)
+    place = spool / CONTENT_FILE
+    with place.open("xb", buffering=READ_BYTES) as output:  # 50,000 files of their own can take a minute to make
+        unpacking = _Unpacking(place, output, limits)
+        if not head.startswith(_ZIP_STARTS):
+            for entry in read_tar(stream, head, limits):
+                unpacking.take_tar(entry)
+            return unpacking.finish()
+        with _seekable(stream, head, spool, limits) as file:
+            archive = ZipArchive(file.fileno(), max_entries=2 * limits.max_files)
+            _check_ratio(archive.entries, os.fstat(file.fileno()).st_size, limits)
+            for zip_entry in archive.entries:
+                unpacking.take_zip(archive, zip_entry)
         return unpacking.finish()
-    with _seekable(stream, head, spool, limits) as file:
-        archive = ZipArchive(file.fileno(), max_entries=2 * limits.max_files)
-        _check_ratio(archive.entries, os.fstat(file.fileno()).st_size, limits)
-        for zip_entry in archive.entries:
-            unpacking.take_zip(archive, zip_entry)
-    return unpacking.finish()
 
 
 def _read_head(stream: Reader) -> bytes:
@@ -100,8 +103,10 @@ def _check_ratio(entries: Iterable[ZipEntry], packed: int, limits: ArchiveLimits
 class _Unpacking:
     """The files taken out of one archive so far."""
 
-    def __init__(self, spool: Path, limits: ArchiveLimits) -> None:
-        self._spool = str(spool)
+    def __init__(self, place: Path, output: BinaryIO, limits: ArchiveLimits) -> None:
+        self._place = str(place)
+        self._output = output
+        self._written = 0
         self._limits = limits
         self._files: list[LocalFile] = []
         self._names: set[str] = set()
@@ -156,15 +161,14 @@ class _Unpacking:
         if path == IGNORE_FILE:
             self._take_ignore(pieces)
             return
-        place = os.path.join(self._spool, str(len(self._files)))
         digest = hashlib.sha256()
         size = 0
-        with open(place, "xb", buffering=0) as file:
-            for piece in pieces:
-                digest.update(piece)
-                size += len(piece)
-                file.write(piece)
-        self._files.append(LocalFile(path, size, digest.digest(), functools.partial(_open, place)))
+        for piece in pieces:
+            digest.update(piece)
+            size += len(piece)
+            self._output.write(piece)
+        start, self._written = self._written, self._written + size
+        self._files.append(LocalFile(path, size, digest.digest(), functools.partial(_open, self._place, start, size)))
 
     def _take_ignore(self, pieces: Iterator[bytes]) -> None:
         data = b""
@@ -189,5 +193,33 @@ class _Unpacking:
         return sorted(files, key=lambda file: file.path)
 
 
-def _open(place: str) -> BinaryIO:
-    return open(place, "rb")
+class _Section(io.RawIOBase):
+    """A part of a file as if it were a file."""
+
+    def __init__(self, place: str, start: int, size: int) -> None:
+        self._file = open(place, "rb", buffering=0)  # noqa: SIM115 (closed with the section)
+        self._start, self._size, self._at = start, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        self._at = max(0, offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence])
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        view = memoryview(buffer)[: max(0, self._size - self._at)]
+        count = os.preadv(self._file.fileno(), [view], self._start + self._at) if view else 0
+        self._at += count
+        return count
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _open(place: str, start: int, size: int) -> BinaryIO:
+    return io.BufferedReader(_Section(place, start, size))

@@ -85,6 +85,8 @@ def compile_headers(text: str, source: str) -> list[HeaderRule]:
         line = line.strip(" \t\r")
         if not line or line.startswith("#"):
             continue
+        if line.lower().startswith(("https://", "http://")):
+            raise InvalidRules(f"{where}: {shown(line)} must be a path; a rule cannot ask for a host.")
         if line.startswith("/"):
             if block is not None:
                 rules.append(block.finish())

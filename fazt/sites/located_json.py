@@ -5,6 +5,7 @@ twice, NaN, numbers that do not fit, text outside of UTF-8.
 """
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from typing import Any
 
 MAX_DEPTH = 64
 _SPACE = re.compile(r"[ \t\r\n]*")
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,18})(?:\.[0-9]{1,32})?(?:[eE][+-]?[0-9]{1,3})?(?![0-9.eE])")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,32})?(?:[eE][+-]?[0-9]{1,3})?(?![0-9.eE])")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"')
 _WORDS = {"true": True, "false": False, "null": None}
 
@@ -82,7 +83,10 @@ class _Reader:
             if self._text.startswith(word, at):
                 return value, at + len(word)
         if found := _NUMBER.match(self._text, at):
-            return json.loads(found[0]), found.end()
+            number = json.loads(found[0])
+            if math.isinf(number):
+                raise self.fault("the number is too large", at)
+            return number, found.end()
         raise self.fault("a value should stand here", at)
 
     def _read_string(self, at: int) -> tuple[str, int]:

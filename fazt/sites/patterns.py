@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_to_bytes
 
 SPLAT = "splat"
+_PLAIN = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9_.-]*)?")
 _PLACEHOLDER = re.compile(r":([A-Za-z_][A-Za-z0-9_]*)")
 
 
@@ -58,7 +59,9 @@ def _read_segments(parts: list[str]) -> tuple[tuple[str | None, ...], tuple[str,
         if part.startswith(":"):
             found = _PLACEHOLDER.fullmatch(part)
             if not found:
-                raise ValueError(f"has a placeholder that is not a whole part: {part}")
+                raise ValueError(
+                    "has a placeholder that is not a whole part; it is a colon and a name, such as /:slug/"
+                )
             if found[1] in names or found[1] == SPLAT:
                 raise ValueError(
                     f"has the placeholder :{found[1]} twice" if found[1] in names else "may not name :splat"
@@ -72,6 +75,8 @@ def _read_segments(parts: list[str]) -> tuple[tuple[str | None, ...], tuple[str,
 
 def _decoded(text: str) -> str:
     """Undo percent-encoding; what is matched is the decoded path."""
+    if _PLAIN.fullmatch(text):
+        return text
     try:
         decoded = unquote_to_bytes(text).decode()
     except UnicodeError:

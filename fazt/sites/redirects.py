@@ -116,7 +116,11 @@ def _read_rule(words: list[str], where: str) -> Redirect:
 
 def check_redirect(rule: Redirect) -> Redirect:
     """Return the rule if it can be carried out. Raises: InvalidRules."""
-    _prepare(rule)
+    _, prepared = _prepare(rule)
+    try:
+        _target_of(prepared)
+    except ValueError as error:
+        raise InvalidRules(f"{rule.where}: {shown(rule.target)} {error}.") from None
     return rule
 
 
@@ -126,7 +130,6 @@ class _Prepared:
 
     rule: Redirect
     names: tuple[str, ...]
-    target: Target
     slash: bool
     shape: tuple[tuple[str, bool], ...]
     wanted: tuple[str, ...]
@@ -146,11 +149,13 @@ def _prepare(rule: Redirect) -> tuple[Pattern, _Prepared]:
     names = (*pattern.captures, *captured)
     if len(set(names)) < len(names):
         raise InvalidRules(f"{rule.where}: a placeholder of {shown(rule.source)} comes twice.")
-    try:
-        target = parse_target(rule.target, frozenset(names), is_file=rule.status in FILE_STATUSES)
-    except ValueError as error:
-        raise InvalidRules(f"{rule.where}: {shown(rule.target)} {error}.") from None
-    return pattern, _Prepared(rule, names, target, pattern.slash, shape, wanted)
+    return pattern, _Prepared(rule, names, pattern.slash, shape, wanted)
+
+
+def _target_of(prepared: _Prepared) -> Target:
+    """Take the target apart; done for the one rule that is followed, as a table of thousands is read often."""
+    rule = prepared.rule
+    return parse_target(rule.target, frozenset(prepared.names), is_file=rule.status in FILE_STATUSES)
 
 
 def _read_conditions(rule: Redirect) -> tuple[tuple[tuple[str, bool], ...], tuple[str, ...], list[str]]:
@@ -255,11 +260,11 @@ def _here(path: str, query: str) -> str:
 
 
 def _answer(prepared: _Prepared, values: dict[str, str], query: str) -> Answer:
-    rule = prepared.rule
+    rule, target = prepared.rule, _target_of(prepared)
     if rule.status in FILE_STATUSES:
-        path = prepared.target.file_path(values)
+        path = target.file_path(values)
         return Answer(rule.status, quote(path, safe=PATH_SAFE, errors="replace"), path, rule)
-    location = prepared.target.location(values, _kept_query(query, prepared.shape))
+    location = target.location(values, _kept_query(query, prepared.shape))
     return Answer(rule.status, location, None, rule)
 
 

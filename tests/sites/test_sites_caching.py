@@ -11,10 +11,12 @@ HASHED = """
     _next/static/chunks/webpack-59c5c889f52620d6.js 4bd1b696-409494caf8c83275.js framework-2c79e2a64abdb08b.js
     application-908e25f4bf641868d8683022a5b62f54e4c1b1d2a9f0a7b5c3d8e6f1a2b3c4d5.css logo.5d5d9eef.svg
     style.min.a1d0c6e83f027327d8461063f4ac58a6.css 1be78505.f3a2c1d4.js runtime~main.a1b2c3d4.js
-    assets/index-BxY3kd9Q.js assets/index-C4rIzP2x.css vendor-D8fT3kLm.js logo-B1xq9ZpT.svg chunk.abcdef12.css
+    assets/index-BxY3kd9Q.js assets/index-C4rIzP2x.css vendor-D8fT3kLm.js logo-B1xq9ZpT.svg
+    chunk.abcdef12.css
     _astro/hoisted.Ck3v9ZqL.js entry.B2a9xKqP.js _app/immutable/entry/start.DqZp3l1V.js
     _app/immutable/chunks/nothingbutname.js Inter-roman-latin.Di8DUHzh.woff2 guide.md.B9xKq2Lp.lean.js
-    main-5XQJ2Z3K.js chunk-2QH7KD4A.js styles-5IN7RTSO.css d41d8cd98f00b204e9800998ecf8427e.png photo_9f86d081884c7d65.jpg
+    main-5XQJ2Z3K.js chunk-2QH7KD4A.js styles-5IN7RTSO.css d41d8cd98f00b204e9800998ecf8427e.png
+    photo_9f86d081884c7d65.jpg
     component---src-pages-index-js-1a2b3c4d5e6f7a8b9c0d.js KaTeX_Main-3f2a9c1b.woff2 hero.DC09B3F1.webp
 """.split()
 

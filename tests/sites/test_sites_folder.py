@@ -195,10 +195,10 @@ def test_names_that_cannot_be_kept(tmp_path: Path, name: bytes, words: str) -> N
 def test_unreadable(tmp_path: Path) -> None:
     make(tmp_path, {"a/secret.txt": "x"})
     (tmp_path / "a" / "secret.txt").chmod(0)
-    with pytest.raises(InvalidInput, match="'a/secret.txt' cannot be read"):
+    with pytest.raises(InvalidInput, match=r"'a/secret\.txt' cannot be read"):
         paths(tmp_path)
     (tmp_path / "a").chmod(0)
-    with pytest.raises(InvalidInput, match="'a/' cannot be read"):
+    with pytest.raises(InvalidInput, match=r"'a/' cannot be read"):
         paths(tmp_path)
     (tmp_path / "a").chmod(0o700)
 

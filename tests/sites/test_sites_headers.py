@@ -37,8 +37,18 @@ def table(text: str) -> HeaderTable:
         ("/*\n  X-A: 1\n/a\n  x-a: 2", "/a", [("x-a", "1, 2")], set()),
         ("/a\n  X-A: 2\n/*\n  X-A: 1", "/a", [("X-A", "2, 1")], set()),
         ("/a\n  Link: <a>\n  Link: <b>", "/a", [("Link", "<a>, <b>")], set()),
-        ("/*\n  Cache-Control: no-store\n/a\n  Cache-Control: max-age=1", "/a", [("Cache-Control", "max-age=1")], set()),
-        ("/*\n  X-Frame-Options: DENY\n/a\n  X-Frame-Options: SAMEORIGIN", "/a", [("X-Frame-Options", "SAMEORIGIN")], set()),
+        (
+            "/*\n  Cache-Control: no-store\n/a\n  Cache-Control: max-age=1",
+            "/a",
+            [("Cache-Control", "max-age=1")],
+            set(),
+        ),
+        (
+            "/*\n  X-Frame-Options: DENY\n/a\n  X-Frame-Options: SAMEORIGIN",
+            "/a",
+            [("X-Frame-Options", "SAMEORIGIN")],
+            set(),
+        ),
         # taking away
         ("/*\n  X-A: 1\n/a\n  ! X-A", "/a", [], {"x-a"}),
         ("/*\n  X-A: 1\n/a\n  !x-a\n  X-A: 2", "/a", [("X-A", "2")], {"x-a"}),
@@ -68,8 +78,8 @@ def test_fields(text: str, path: str, values: list[tuple[str, str]], detached: s
         ("/a\n  !", 2, "not the name"),
         ("/a\n\n/b\n  X-A: 1", 1, "no header under '/a'"),
         ("/a\n  X-A: 1\n/b", 3, "no header under '/b'"),
-        ("https://x.example/*\n  X-A: 1", 1, "must come before"),
-        ("/a\n  X-A: 1\nhttps://x.example/*\n  X-B: 1", 3, "not the name|cannot|neither|no value"),
+        ("https://x.example/*\n  X-A: 1", 1, "cannot ask for a host"),
+        ("/a\n  X-A: 1\nhttps://x.example/*\n  X-B: 1", 3, "cannot ask for a host"),
         ("/*/*\n  X-A: 1", 1, "one \\* only"),
         ("/a//b\n  X-A: 1", 1, "two slashes"),
         ("/a?b\n  X-A: 1", 1, "without"),
@@ -78,7 +88,8 @@ def test_fields(text: str, path: str, values: list[tuple[str, str]], detached: s
             (f"/a\n  {name}: 1", 2, f"{name} cannot be set here")
             for name in """
             Connection Keep-Alive Transfer-Encoding Content-Length Trailer Upgrade TE Host Date ETag Last-Modified Age
-            Content-Encoding Content-Range Accept-Ranges Set-Cookie Location Basic-Auth Proxy-Connection set-cookie CONNECTION
+            Content-Encoding Content-Range Accept-Ranges Set-Cookie Location Basic-Auth Proxy-Connection
+            set-cookie CONNECTION
             """.split()
         ),
         ("/a\n  ! Content-Length", 2, "cannot be set here"),
@@ -95,6 +106,11 @@ def test_what_is_refused(lines: str, line: int, words: str) -> None:
 def test_rules_survive_json() -> None:
     rules = compile_headers("/*\n  X-A: 1\n  ! X-B\n/a\n  Link: 1\n  Link: 2", "_headers")
     assert [HeaderRule.from_json(rule.as_json()) for rule in rules] == rules
+
+
+def check_place(message: str) -> None:
+    assert message.startswith("_headers:")
+    assert message.isprintable()
 
 
 def test_five_thousand_rules_cost_what_five_do() -> None:
@@ -118,7 +134,7 @@ def test_any_text_is_refused_or_safe(text: str) -> None:
     try:
         look_up = table(text)
     except InvalidRules as error:
-        assert error.message.startswith("_headers:")
+        check_place(error.message)
         return
     for path in ("/", "/a", "/a/a"):
         for name, value in look_up.fields(path).values:

@@ -52,7 +52,10 @@ def test_media_type(path: str, expected: str) -> None:
 @pytest.mark.parametrize(
     ("suffix", "shrinks"),
     [
-        *((suffix, True) for suffix in "html css js mjs json svg xml txt md wasm ttf otf eot ico map csv atom gltf".split()),
+        *(
+            (suffix, True)
+            for suffix in "html css js mjs json svg xml txt md wasm ttf otf eot ico map csv atom gltf".split()
+        ),
         *((suffix, False) for suffix in "png jpg webp avif woff woff2 zip gz mp4 mp3 pdf docx epub unknown".split()),
     ],
 )

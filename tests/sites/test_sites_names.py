@@ -20,6 +20,12 @@ from fazt.sites.names import (
 )
 
 
+def check_sentence(message: str) -> None:
+    message.encode()
+    assert message.isprintable()
+    assert message.endswith(".")
+
+
 @pytest.mark.parametrize(
     ("name", "form"),
     [
@@ -87,8 +93,7 @@ def test_a_site_name_is_a_label_or_refused(name: str) -> None:
     try:
         form = check_site_name(name)
     except InvalidName as error:
-        error.message.encode()
-        assert error.message.isprintable()
+        check_sentence(error.message)
         return
     assert check_site_name(form) == form
     assert 0 < len(form) <= 53
@@ -234,7 +239,7 @@ def test_a_path_that_passes_stays_inside(path: str) -> None:
     try:
         check_path(path)
     except InvalidPath as error:
-        assert error.message.isprintable()
+        check_sentence(error.message)
         return
     path.encode()
     assert not path.startswith("/")

@@ -209,6 +209,11 @@ def test_rules_survive_json() -> None:
     assert rules[0].where == "_redirects:1"
 
 
+def check_place(message: str) -> None:
+    assert message.startswith("_redirects:")
+    assert message.isprintable()
+
+
 def seconds_per_look_up(look_up: RedirectTable, asks: list[tuple[str, str]]) -> float:
     best = 1.0
     for _ in range(7):
@@ -246,14 +251,16 @@ def test_any_text_is_refused_or_safe(text: str, path: str, query: str) -> None:
     try:
         look_up = table(text)
     except InvalidRules as error:
-        assert error.message.startswith("_redirects:")
+        check_place(error.message)
         return
     check_safe(look_up, "/" + path, query)
 
 
 @settings(deadline=None, max_examples=300)
 @given(
-    st.sampled_from(["/* /:splat", "/* /x/:splat", "/:a/* /:a:splat", "/* https://e.example/:splat", "/:a/:b /?:a=:b#:a"]),
+    st.sampled_from(
+        ["/* /:splat", "/* /x/:splat", "/:a/* /:a:splat", "/* https://e.example/:splat", "/:a/:b /?:a=:b#:a"]
+    ),
     st.text(max_size=30),
     st.text(max_size=20),
 )

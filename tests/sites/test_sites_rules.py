@@ -1,11 +1,14 @@
 """The three files of rules as one JSON value: who comes first, where they may lie, and how fast they are read."""
 
+import re
 import time
+from pathlib import Path
 
 import orjson
 import pytest
 
 from fazt.errors import InvalidRules
+from fazt.sites.manifest import KEYS
 from fazt.sites.rules import Rules, compile_rules
 
 
@@ -34,7 +37,8 @@ def test_a_site_without_rules() -> None:
 def test_the_files_come_before_the_manifest() -> None:
     both = rules(
         {
-            "fazt.json": '{"redirects": {"/a": "/json", "/b": "/json"}, "headers": {"/*": {"X-A": "json"}}, "spa": true}',
+            "fazt.json": """{"redirects": {"/a": "/json", "/b": "/json"}, "headers": {"/*": {"X-A": "json"}},
+                             "spa": true}""",
             "_redirects": "/a /file\r\n",
             "_headers": "/*\r\n  X-A: file\r\n",
         }
@@ -72,6 +76,21 @@ def test_what_is_refused(files: dict[str, str | bytes], where: str) -> None:
     with pytest.raises(InvalidRules) as caught:
         compiled(files)
     assert caught.value.message.startswith(where)
+
+
+def test_the_examples_of_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "site-folder.md").read_text()
+    names = ["## fazt.json", "## _redirects", "## _headers"]
+    examples = [re.search(r"```\w*\n(.*?)```", text[text.index(name + "\n") :], re.DOTALL) for name in names]
+    shown = rules({name.split()[1]: example[1] for name, example in zip(names, examples, strict=True) if example})
+    assert location(shown, "/log/a") == "/notes/a"
+    assert len(shown.redirects) == 9
+    assert len(shown.headers) == 4
+    with pytest.raises(InvalidRules) as caught:
+        compiled({"_redirects": "\n" * 6 + "/shop"})
+    assert caught.value.message in text
+    for key in KEYS:
+        assert f"`{key}`" in text
 
 
 def test_equal_rules_give_equal_bytes() -> None:

@@ -1,0 +1,173 @@
+"""The API in this process: the real application on a real database, called as the edge calls it."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+
+from fazt._speedups.pages import Pages
+from fazt._speedups.statistics import AccessRing
+from fazt.api.collection import Collector
+from fazt.api.error_log import ErrorLog
+from fazt.api.history import History
+from fazt.server import make_api, make_hosting, make_spill
+from fazt.settings import Settings
+from fazt.sites.pack import Piece, encode
+from fazt.store.database import Database
+
+CHUNK = 262_144
+PACK = "application/x-fazt-pack"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        code: str = self.json["error"]["code"]
+        return code
+
+
+class Api:
+    """One API and its parts."""
+
+    def __init__(self, database: Database, settings: Settings, runner: asyncio.Runner) -> None:
+        self.database = database
+        self.runner = runner
+        self.pages = Pages(1 << 20)
+        self.ring = AccessRing(2048)
+        self.errors = ErrorLog()
+        self.spill = make_spill(settings, database)
+        self.collector = Collector(database)
+        self.history = History(database, self.pages, self.ring, self.errors, keep_lines=50)
+        self.woken = 0
+        hosting = make_hosting(settings)
+        self.app = make_api(
+            settings,
+            hosting,
+            database,
+            self.pages,
+            self.spill,
+            self.collector,
+            self.history,
+            self._wake,
+            lambda: 3,
+            1000,
+        )
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        body: Any = None,
+        *,
+        token: str | None = None,
+        peer: int | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> Answer:
+        """Send a request: as the owner, unless a token or another peer is given."""
+        uid = None if token is not None else os.getuid() if peer is None else peer
+        return self.runner.run(self._call(method, target, body, token, uid, headers))
+
+    async def _call(
+        self, method: str, target: str, body: Any, token: str | None, uid: int | None, more: Sequence[tuple[str, str]]
+    ) -> Answer:
+        fields = [(name.lower(), value) for name, value in more]
+        data = body if isinstance(body, bytes) else b"" if body is None else orjson.dumps(body)
+        if body is not None and not any(name == "content-type" for name, _ in fields):
+            fields.append(("content-type", PACK if isinstance(body, bytes) else "application/json"))
+        if token:
+            fields.append(("authorization", f"Bearer {token}"))
+        messages = [{"type": "http.request", "body": data, "more_body": False}]
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            if not messages:
+                await asyncio.Event().wait()  # this client does not go away
+            return messages.pop()
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await self.app(make_scope(method, target, fields, uid), receive, send)
+        return Answer(
+            sent[0]["status"],
+            {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]},
+            b"".join(bytes(message.get("body", b"")) for message in sent[1:]),
+        )
+
+    def deploy(self, site: str, files: dict[str, bytes], *, token: str | None = None, **more: Any) -> Answer:
+        """Deploy as the command line does: ask, send what is missing, ask again."""
+        target = f"/api/sites/{site}/versions"
+        by_hash = {hashlib.sha256(data).digest(): data for data in files.values()}
+        body = {"files": [wanted(path, data) for path, data in files.items()], **more}
+        first = self.ask("POST", target, body, token=token)
+        if first.status != 409 or first.code != "blobs_missing":
+            return first
+        pieces = []
+        for item in first.json["error"]["missing"]:
+            data = by_hash[bytes.fromhex(item["hash"])]
+            numbers = range(max(1, -(-len(data) // CHUNK))) if item["chunks"] is None else item["chunks"]
+            for n in numbers:
+                pieces.append(Piece(bytes.fromhex(item["hash"]), len(data), n, data[n * CHUNK : (n + 1) * CHUNK]))
+        assert self.ask("POST", "/api/blobs", encode(pieces), token=token).status == 200
+        return self.ask("POST", target, body, token=token)
+
+    def token(self, *actions: str, site: str | None = None, expires_in_s: int | None = None) -> str:
+        """Make a token."""
+        body = {"actions": actions, "site": site, "expires_in_s": expires_in_s}
+        secret: str = self.ask("POST", "/api/tokens", body).json["token"]
+        return secret
+
+
+def make_scope(method: str, target: str, fields: Sequence[tuple[str, str]], uid: int | None) -> dict[str, Any]:
+    path, _, query = target.partition("?")
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": unquote(path, errors="replace"),
+        "raw_path": path.encode(),
+        "query_string": query.encode(),
+        "root_path": "",
+        "headers": [(name.encode(), value.encode("latin-1")) for name, value in fields],
+        "client": ("127.0.0.1", 1),
+        "server": ("dashboard.localhost", 80),
+        "extensions": {"fazt": {"host": "dashboard.localhost", "peer_uid": uid, "site": None}},
+    }
+
+
+def wanted(path: str, data: bytes) -> dict[str, Any]:
+    return {"path": path, "hash": hashlib.sha256(data).hexdigest(), "size": len(data)}
+
+
+@contextmanager
+def opened(path: Path, settings: Settings | None = None) -> Iterator[Api]:
+    """Open an API on a database."""
+    with asyncio.Runner() as runner:
+        database = Database.open(path)
+        api = Api(database, settings or Settings(), runner)
+        try:
+            yield api
+        finally:
+            api.spill.close()
+            database.close()
