@@ -61,7 +61,9 @@ class Collector:
             try:
                 await work
             except StoreError as error:
-                log.warning("What nothing uses was not deleted: %s", error)
+                log.warning("what nothing uses was not deleted: %s", error)
+            except Exception:  # one bad round must not end all later ones
+                log.exception("what nothing uses was not deleted")
 
     async def _collect(self, older_than_ms: int) -> Collected:
         count = size = 0

@@ -15,10 +15,11 @@ from fazt.store.database import Database
 
 SITES_IN_ONE_WRITE = 500
 PAGE_BYTES = 1_000
+FILES = 10
 
 
 def seed(path: Path, sites: int) -> None:
-    """Make a database with `sites` sites of one page each, every page another one."""
+    """Make a database with `sites` sites of ten files each, every file another one."""
     database = Database.open(path)
     try:
         for first in range(0, sites, SITES_IN_ONE_WRITE):
@@ -29,10 +30,13 @@ def seed(path: Path, sites: int) -> None:
 
 def _add_sites(connection: apsw.Connection, first: int, stop: int) -> None:
     for number in range(first, stop):
-        content = site.text(PAGE_BYTES, number)
-        blobs.put(connection, content)
-        file = WantedFile(path="index.html", hash=hashlib.sha256(content).digest(), size=len(content))
+        files = []
+        for place in range(FILES):
+            content = site.text(PAGE_BYTES if place == 0 else 200, number * FILES + place)
+            blobs.put(connection, content)
+            path = "index.html" if place == 0 else f"assets/file-{place}.css"
+            files.append(WantedFile(path=path, hash=hashlib.sha256(content).digest(), size=len(content)))
         wanted = Deploy(
-            site=site.seeded_name(number), files=(file,), message="", source="bench", live=True, create=True
+            site=site.seeded_name(number), files=tuple(files), message="", source="bench", live=True, create=True
         )
         commit(connection, wanted)

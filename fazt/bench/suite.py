@@ -9,7 +9,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -174,8 +174,23 @@ class Suite:
             )
             result = worker.measure(job)
             memory = process.resident_bytes(running.pids)
-        title = f"first visit of {len(requests):,} sites"
-        self.rows.append(report.serving_row("cold", title, "fazt", [result], expected=[200], memory_bytes=memory))
+            title = f"first visit of {len(requests):,} sites"
+            self.rows.append(report.serving_row("cold", title, "fazt", [result], expected=[200], memory_bytes=memory))
+            self.serve_many(job, requests)
+
+    def serve_many(self, job: Job, requests: tuple[bytes, ...]) -> None:
+        """Measure pages in memory while many sites are deployed: always the same one, and going round many."""
+        pace = self.pace
+        paced = replace(job, limit=0, duration_s=pace.duration_s, warmup_s=pace.warmup_s, connections=32)
+        asked = {"hit-crowd": requests[:1], "hit-spread": requests}
+        results: dict[str, list[Result]] = {case: [] for case in asked}
+        for _ in range(pace.rounds):
+            for case, each in asked.items():
+                results[case].append(worker.measure(replace(paced, requests=each)))
+        titles = {"hit-crowd": "1 KB page, one site of", "hit-spread": f"1 KB pages of {len(requests):,} sites of"}
+        for case, found in results.items():
+            title = f"{titles[case]} {pace.sites:,}"
+            self.rows.append(report.serving_row(case, title, "fazt", found, expected=[200]))
 
     def add(
         self, case: str, title: str, name: str, *, seconds: float | None = None, memory_bytes: int | None = None

@@ -48,7 +48,7 @@ def age(moment: str | None, now: datetime | None = None) -> str:
     for length, noun in AGES:
         if abs(seconds) >= length:
             return where.format(number(int(abs(seconds) // length), noun))
-    return "now" if abs(seconds) < 5 else where.format(f"{int(abs(seconds))} seconds")
+    return "just now" if abs(seconds) < 5 else where.format(f"{int(abs(seconds))} seconds")
 
 
 def print_json(value: Any) -> None:

@@ -38,7 +38,7 @@ def _progresses(protocol: HttpProtocol, now: float) -> bool:
 
 def _check_linger(protocol: HttpProtocol, now: float) -> None:
     """Wait a little for the client to take the last answer and to close; the time runs once all of it is sent."""
-    if protocol.transport.get_write_buffer_size():
+    if protocol.transport.get_write_buffer_size() or not protocol.deadline:
         protocol.deadline = now + protocol.parts.limits.linger_s
     elif now > protocol.deadline:
         protocol.transport.abort()

@@ -57,7 +57,7 @@ class HttpProtocol(Lane, asyncio.Protocol):
         self.eof = False  # the client sends no more
         self.paused = False
         self.answered_at = self.clock.monotonic
-        self.deadline = 0.0
+        self.deadline = 0.0  # of a connection that is closing; set by the sweep
         self.progress: tuple[int, int] = (0, 0)
         self.progress_at = 0.0
         self.room: asyncio.Event | None = None
@@ -397,7 +397,6 @@ class HttpProtocol(Lane, asyncio.Protocol):
             self.transport.close()
             return
         self.transport.write_eof()
-        self.deadline = self.clock.monotonic + self.parts.limits.linger_s
         self._resume_reading()
 
     # --- reading, paused and resumed ---

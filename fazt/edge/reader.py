@@ -213,6 +213,8 @@ class Reader:
         exchange = Exchange(head, self.started_ns, upgrade=bool(parser.should_upgrade()) and is_handshake(head))
         self.fields = []
         self.framing_bytes = 0
+        if head.content_length != 0:
+            self.started_at = time.monotonic()  # a slow head takes nothing off the body's time
         self.current = exchange
         self.queue.append(exchange)
 

@@ -54,6 +54,7 @@ class WebSocketCall:
         self._fragments = bytearray()
         self._is_text = False
         self._came = asyncio.Event()
+        self._failed = False  # what the client sent was not legal
         self._told = False  # the application knows that it is over
         self._heard_at = protocol.clock.monotonic
         self._pinged = False
@@ -250,7 +251,7 @@ class WebSocketCall:
 
     def _take_events(self) -> None:
         for event in self._sans_io.events_received():
-            if isinstance(event, Frame):
+            if isinstance(event, Frame) and not self._failed:
                 self._take_frame(event)
         if self._sans_io.state is State.CLOSED or self._sans_io.close_rcvd is not None:
             self._tell_end()
@@ -270,6 +271,7 @@ class WebSocketCall:
             try:
                 message["text"] = data.decode()
             except UnicodeDecodeError:
+                self._failed = True
                 self._sans_io.fail(CloseCode.INVALID_DATA, "not UTF-8")
                 return
         else:

@@ -18,6 +18,7 @@ from fazt.sites.names import shown
 
 READ_BYTES = 1 << 18
 MAX_NAME_RECORD_BYTES = 1 << 16
+MAX_READS_AT_END = 100  # tarfile skips an entry of 2**60 bytes by reading on at the end, for years
 XZ_MEMORY_BYTES = 256 << 20
 RATIO_FREE_BYTES = 1 << 20
 _NAME_RECORDS = (
@@ -76,7 +77,7 @@ class _Unpacked:
         self._source = source
         self._limits = limits
         self._head = head
-        self._packed = self.unpacked = 0
+        self._packed = self.unpacked = self._reads_at_end = 0
         self._is_xz = head.startswith(b"\xfd7zXZ\x00")
         self._kind = _decompressor(head)
         self._unpacker = self._new_unpacker()
@@ -91,6 +92,10 @@ class _Unpacked:
     def _raw(self, size: int) -> bytes:
         data, self._head = self._head[:size], self._head[size:]
         data = data or self._source.read(size)
+        if not data:
+            self._reads_at_end += 1
+            if self._reads_at_end > MAX_READS_AT_END:
+                raise InvalidArchive("The archive is cut off.")
         self._packed += len(data)
         return data
 

@@ -35,7 +35,7 @@ def test_numbers(count: int, shown: str) -> None:
 @pytest.mark.parametrize(
     ("seconds", "shown"),
     [
-        (0, "now"),
+        (0, "just now"),
         (7, "7 seconds ago"),
         (60, "1 minute ago"),
         (7200, "2 hours ago"),

@@ -331,14 +331,14 @@ def request(path: str = "/", *fields: str, method: str = "GET", host: str | None
 
 async def read_body(receive: Any) -> bytes | None:
     """Return the body of a request as an application reads it; None where it does not end."""
-    body = b""
+    body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             return None
         body += message["body"]
         if not message["more_body"]:
-            return body
+            return bytes(body)
 
 
 async def reply(send: Any, status: int, body: bytes, *fields: tuple[bytes, bytes]) -> None:

@@ -74,6 +74,17 @@ def test_a_slow_body_is_answered_with_408(edge: FakeEdge) -> None:
     assert not client.transport.aborted
 
 
+def test_a_slow_head_takes_nothing_off_the_bodys_time(edge: FakeEdge) -> None:
+    edge.app = count_body
+    client = edge.connect().send(request("/api", "Content-Length: 3", method="POST")[:-2])
+    reader = client.protocol.reader
+    assert reader is not None
+    reader.started_at -= 9
+    client.send(b"\r\n")
+    sweep(client, 9)
+    assert client.send(b"abc").replies()[0].body == b"3"
+
+
 def test_a_body_that_is_fast_enough(edge: FakeEdge) -> None:
     edge.app = count_body
     client = edge.connect().send(request("/api", "Content-Length: 100000", method="POST"))
@@ -169,7 +180,7 @@ def test_a_client_that_takes_the_last_answer_slowly(edge: FakeEdge) -> None:
     client.transport.stalled = True
     client.send(request("/large", "Connection: close"))
     assert client.transport.eof_written
-    for _ in range(12):
+    for _ in range(11):
         sweep(client, 10)
         client.transport.drain(10_000)
     assert len(client.replies()[0].body) == 100_000

@@ -491,6 +491,13 @@ def test_records_of_impossible_size(kind: bytes, size: int, spool: Spool) -> Non
     spool.refuse(info.tobuf(tarfile.GNU_FORMAT) + bytes(2048), "impossible size")
 
 
+@pytest.mark.parametrize("name", ["link", ".git/link"])
+def test_a_skipped_entry_of_impossible_size_ends_at_once(name: str, spool: Spool) -> None:
+    info = tarfile.TarInfo(name)
+    info.type, info.size = tarfile.CONTTYPE, 1 << 60
+    spool.refuse(info.tobuf(tarfile.GNU_FORMAT) + bytes(2048))
+
+
 def test_a_negative_size(spool: Spool) -> None:
     info = tarfile.TarInfo("a")
     info.pax_headers = {"size": "-512"}
