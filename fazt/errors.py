@@ -1,7 +1,7 @@
 """Every exception that Fazt raises on purpose.
 
 Each class carries the HTTP `status` and the stable `code` that an API client sees; each raise carries a message that a
-person can act on. The CLI prints the same message and exits with 1. Rule: raise where it goes wrong; say where and what.
+person can act on. The CLI prints the same message and exits with 1. Rule: raise where it goes wrong and say so.
 """
 
 from typing import Any, ClassVar

@@ -11,7 +11,7 @@ from libc.string cimport memchr, memcmp, memcpy
 
 from fazt._speedups.pages cimport Clock, Page, Pages
 from fazt._speedups.scan cimport Request, scan_request
-from fazt._speedups.statistics cimport AccessRing, monotonic_ns
+from fazt._speedups.statistics cimport AccessRing, monotonic_ns, wall_ms
 
 cdef extern from "<sys/socket.h>" nogil:
     ssize_t c_send "send"(int fd, const void* buffer, size_t length, int flags)
@@ -142,7 +142,7 @@ cdef class Lane:
         page.site.add(status, body, duration, True)
         self.ring.put(
             page.site.name, self.client, HEAD if request.head else GET, key, <int> request.host_length, status, body,
-            duration, True, self.clock.now_ms,
+            duration, True, wall_ms(),
         )
         return out
 

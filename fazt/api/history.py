@@ -26,6 +26,7 @@ WRITE_S = 10.0
 POLL_S = 0.25
 RING_RECORDS = 2048
 HOUR_MS = 3_600_000
+HOURS_KEPT = 400 * 24
 MOST_WAITING_HOURS = 20_000  # what a full disk may keep waiting
 
 
@@ -128,6 +129,8 @@ def _is_of(line: Line, site: str | None) -> bool:
 
 def _write(connection: apsw.Connection, lines: list[Line], hours: list[Hour], keep_lines: int) -> None:
     statistics.add_hours(connection, hours)
+    if hours:
+        statistics.trim(connection, hours[-1].hour - HOURS_KEPT)
     if lines:
         log_lines.add(connection, lines)
         log_lines.trim(connection, keep_lines)

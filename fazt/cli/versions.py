@@ -5,9 +5,10 @@ from typing import Any
 
 import click
 
-from fazt.cli.client import connect
+from fazt.cli.client import Client, connect
 from fazt.cli.options import json_option, server_options
 from fazt.cli.output import age, facts, number, print_json, size, table
+from fazt.errors import Forbidden
 
 
 @click.group(short_help="List, compare and prune the versions of a site.")
@@ -148,10 +149,20 @@ def rollback(site: str, version: str | None, as_json: bool, db: str | None, remo
     body: dict[str, Any] = {} if version is None else {"version": version}
     with connect(db, remote) as client:
         found = client.ask("PUT", "sites", site, "live", body=body)
-        url = client.ask("GET", "sites", site)["url"] if not as_json else ""
+        url = "" if as_json else _address_of(client, site)
     if as_json:
         print_json(found)
         return
     note = f" ({found['message']})" if found["message"] else ""
     click.echo(f"{site} is back at version {found['id'][:8]}{note}, made {age(found['created_at'])}")
-    click.echo(f"  {click.style(url, bold=True)}")
+    if url:
+        click.echo(f"  {click.style(url, bold=True)}")
+
+
+def _address_of(client: Client, site: str) -> str:
+    """Return a site's URL; "" where the token may deploy and not look."""
+    try:
+        url: str = client.ask("GET", "sites", site)["url"]
+    except Forbidden:
+        return ""
+    return url

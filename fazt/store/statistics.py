@@ -32,6 +32,7 @@ HOURS = """
     FROM site_hour
     WHERE site = ? AND hour >= ? ORDER BY hour
 """
+TRIM = "DELETE FROM site_hour WHERE hour < ?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,11 @@ def hours(connection: apsw.Connection, site: str, since_hour: int) -> list[Hour]
         Hour(name, hour, requests, size, hits, (first, second, third, fourth, fifth), latency)
         for name, hour, requests, size, hits, first, second, third, fourth, fifth, latency in found
     ]
+
+
+def trim(connection: apsw.Connection, before_hour: int) -> None:
+    """Delete what is older than an hour."""
+    connection.execute(TRIM, (before_hour,))
 
 
 def _counts(histogram: bytes) -> tuple[int, ...]:

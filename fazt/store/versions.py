@@ -58,6 +58,7 @@ FIND_FILE = """
 """
 RULES = "SELECT rules FROM version WHERE number = ?"
 COUNT = "SELECT count(*) FROM version WHERE site = ?"
+COUNT_ALL = "SELECT count(*) FROM version"
 PRUNABLE = """
     SELECT number, id, site, parent, message, source, files, bytes, created_at FROM version WHERE site = ?1
         AND number NOT IN (SELECT number FROM version WHERE site = ?1 ORDER BY number DESC LIMIT ?2)
@@ -217,6 +218,12 @@ def previous_live(connection: apsw.Connection, site_id: int) -> Version | None:
 def count(connection: apsw.Connection, site_id: int) -> int:
     """Return the number of versions of a site."""
     number: int = rows.value(connection, COUNT, (site_id,))
+    return number
+
+
+def count_all(connection: apsw.Connection) -> int:
+    """Return the number of versions of all sites."""
+    number: int = rows.value(connection, COUNT_ALL)
     return number
 
 

@@ -17,6 +17,7 @@ WHOLE = {
     "blobs.UNUSED": "the table of what may be collected is small, or all of it is wanted",
     "blobs.TO_COMPRESS": "an index of only those that wait",
     "sites.COUNT": "for the status page only",
+    "versions.COUNT_ALL": "for the status page only",
     "sites.RENAME_TOKENS": "there are few tokens",
     "log_lines.SINCE": "bounded by the number of lines that are kept",
     "log_lines.SINCE_SITE": "bounded by the number of lines that are kept",

@@ -116,6 +116,7 @@ CREATE TABLE site_hour (                -- access statistics, one row a site and
     latency   BLOB    NOT NULL,         -- the histogram's buckets, little-endian 32-bit counts
     PRIMARY KEY (site, hour)
 ) WITHOUT ROWID;
+CREATE INDEX site_hour_hour ON site_hour (hour);
 
 CREATE TABLE log_line (                 -- the bounded history of access and error lines
     id   INTEGER PRIMARY KEY AUTOINCREMENT,
