@@ -107,3 +107,11 @@ def test_a_module_says_what_it_owns(path: Path) -> None:
     assert ast.get_docstring(tree), f"{path} has no docstring"
     if path.name == "__init__.py" and path.parent not in (PACKAGE, PACKAGE / "_speedups"):
         assert len(tree.body) == 1, f"{path} holds more than its docstring"
+
+
+@pytest.mark.parametrize("part", ["_speedups", "store", "sites", "edge", "api"])
+def test_each_module_stands_in_the_document(part: str) -> None:
+    document = (ROOT / "docs" / "architecture.md").read_text()
+    modules = {path.stem for path in MODULES if path.parent == PACKAGE / part} - ENTRANCE
+    missing = sorted(module for module in modules if f"`{module}`" not in document)
+    assert not missing, f"docs/architecture.md does not say what these of {part} own: {missing}"
