@@ -28,7 +28,8 @@ def test_the_suite_measures_every_case(tmp_path: Path) -> None:
     done = Suite(tmp_path, TINY, said.append).run(None)
     assert done.faults() == []
     found = {row.case: row for row in done.rows}
-    others = {"idle-memory", "hit-idle", "deploy", "deploy-unchanged", "deploy-changed", "rollback", "start", "cold"}
+    others = {"idle-memory", "hit-idle", "deploy", "deploy-unchanged", "deploy-changed", "rollback"}
+    others |= {"start", "cold", "hit-crowd", "hit-spread"}
     assert found.keys() == {case.name for case in cases(TINY)} | others
     for case in (*(case.name for case in cases(TINY)), "hit-idle", "cold"):
         assert found[case].requests_per_s
