@@ -20,6 +20,7 @@ from fazt.errors import InvalidInput
 from fazt.settings import load_settings
 from fazt.sites.folder import read_folder
 from fazt.sites.local_file import ArchiveLimits, LocalFile
+from fazt.sites.names import check_site_name
 
 SHOWN_PATHS = 20
 COUNT_STEP = 200
@@ -59,7 +60,9 @@ def deploy(
         name = _name_of(source, files) if site is None else site
         if site is None and not as_json:
             click.echo(f"The site is {name}; choose another with --site.", err=True)
-        upload = Upload(client, name, files, quiet=as_json)
+        if not files:
+            raise InvalidInput(f"There is nothing to deploy in {source}: no file, or all of them are left out.")
+        upload = Upload(client, check_site_name(name), files, quiet=as_json)
         made = publish(upload, message=message, live=not preview, dry_run=dry_run)
     made |= {
         "files_sent": upload.files_sent,
@@ -74,6 +77,8 @@ def deploy(
         _print_difference(made)
     else:
         _print_deployed(made)
+        if client.transport.alone:
+            click.secho("No server runs on this database; start one: fazt serve", dim=True, err=True)
 
 
 @contextmanager

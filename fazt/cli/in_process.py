@@ -25,6 +25,7 @@ class ProcessTransport:
     """
 
     lanes = 1
+    alone = True
     live = False
 
     def __init__(self, database: Path) -> None:

@@ -37,6 +37,7 @@ class Transport(Protocol):
 
     where: str  # for messages
     lanes: int  # how many requests may be under way at once
+    alone: bool  # no server runs behind it
     live: bool  # whether a server runs there, so that something can happen while an answer is read
 
     def send(
@@ -100,6 +101,7 @@ class SocketTransport:
     """The running server of this machine."""
 
     lanes = 4
+    alone = False
     live = True
 
     def __init__(self, path: Path) -> None:
@@ -134,6 +136,7 @@ class RemoteTransport:
     """Another server, over HTTPS."""
 
     lanes = 4
+    alone = False
     live = True
 
     def __init__(self, remote: Remote) -> None:

@@ -102,6 +102,8 @@ def check(deploy: Deploy, limits: ArchiveLimits) -> None:
     """
     if check_site_name(deploy.site) != deploy.site:
         raise InvalidName(f"The site {deploy.site!r} is called {check_site_name(deploy.site)!r}.")
+    if not deploy.files:
+        raise InvalidInput("There are no files to deploy.")
     if len(deploy.files) > limits.max_files:
         raise TooLarge(f"A version has at most {limits.max_files} files, not {len(deploy.files)}.")
     total = 0

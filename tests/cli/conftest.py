@@ -34,6 +34,7 @@ class FakeTransport:
 
     where = "the fake server"
     lanes = 2
+    alone = False
     live = True
 
     def __init__(self) -> None:

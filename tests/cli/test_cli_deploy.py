@@ -283,7 +283,7 @@ def test_an_archive_names_the_site_without_its_endings(run: Callable[..., Any], 
         (["-"], tar_of(Path(__file__).parent), "--site NAME"),
         (["-", "--site", "blog"], b"junk", ""),
         (["-", "--site", "blog"], b"", ""),
-        (["blog", "--site", ""], b"", "must not be empty"),
+        (["blog", "--site", ""], b"", "is empty"),
     ],
 )
 def test_what_cannot_be_deployed(
@@ -294,3 +294,16 @@ def test_what_cannot_be_deployed(
     assert len(done.err.splitlines()) == 1
     assert message in done.err
     assert shelf.live == {}
+
+
+def test_an_empty_folder_is_not_a_site(run: Callable[..., Any], shelf: Shelf, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / ".hidden").write_text("left out")
+    done = run("deploy", str(tmp_path / "empty"), "--site", "blog")
+    assert (done.code, done.out) == (1, "")
+    assert "nothing to deploy" in done.err
+
+
+def test_a_name_in_another_spelling_is_the_same_site(run: Callable[..., Any], shelf: Shelf, folder: Path) -> None:
+    assert run("deploy", str(folder), "--site", "Blog").code == 0
+    assert list(shelf.live) == ["blog"]
