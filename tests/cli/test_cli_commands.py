@@ -376,7 +376,8 @@ def test_an_export_overwrites_nothing(run: Callable[..., Any], exporting: Any, t
 @pytest.mark.parametrize("name", ["../evil", "/evil", "a/../../evil"])
 def test_an_export_cannot_leave_its_folder(run: Callable[..., Any], server: Any, tmp_path: Path, name: str) -> None:
     server.answers["GET", "/api/sites/blog/versions/live/export"] = (200, tar_with((name, b"x")))
-    run("sites", "export", "blog", "--out", "inner/copy")
+    done = run("sites", "export", "blog", "--out", "inner/copy")
+    assert (done.code, len(done.err.splitlines())) == (1, 1)
     assert not (tmp_path / "evil").exists()
     assert not (tmp_path / "inner" / "evil").exists()
     assert not Path("/evil").exists()
