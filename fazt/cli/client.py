@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -105,7 +106,7 @@ def _local(db: str | None, *, create: bool) -> Transport:
     deadline = time.monotonic() + BUSY_WAIT_S
     while True:
         where = socket_path(path)
-        if where.exists() and SocketTransport.is_open(where):
+        if _is_ours(where, path) and SocketTransport.is_open(where):
             return SocketTransport(where)
         if not create and not path.exists():
             raise InvalidInput(f"There is no database at {path}. 'fazt serve' or the first 'fazt deploy' makes one.")
@@ -118,6 +119,18 @@ def _local(db: str | None, *, create: bool) -> Transport:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)  # a server is starting or another command is at work: nothing tells when it is through
+
+
+def _is_ours(where: Path, database: Path) -> bool:
+    """Tell whether a socket was made by this user, root, or the owner of the database.
+
+    Where the socket lies in a folder that everybody may write to, a stranger could wait there for our contents.
+    """
+    try:
+        owner = where.stat().st_uid
+        return owner in (0, os.getuid()) or owner == database.stat().st_uid
+    except FileNotFoundError:
+        return False
 
 
 def _remote_name(db: str | None, remote: str | None) -> str | None:

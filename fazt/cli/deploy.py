@@ -83,7 +83,7 @@ def deploy(
 
 @contextmanager
 def _files(source: str, *, quiet: bool) -> Iterator[list[LocalFile]]:
-    """Give the files of a folder, or of an archive unpacked under numbers into a place that goes away again."""
+    """Give the files of a folder, or of an archive unpacked into a place that goes away again."""
     settings = load_settings({})
     limits = ArchiveLimits(
         max_files=settings.max_site_files,

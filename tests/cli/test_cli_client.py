@@ -383,3 +383,16 @@ def test_logs_cannot_be_followed_without_a_server(opened: Opened, run: Callable[
     assert done.code == 1
     assert "No server runs" in done.err
     assert opened.app.scopes == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="giving a file away takes root")
+def test_a_stranger_s_socket_is_not_asked(tmp_path: Path) -> None:
+    database = tmp_path / "data.db"
+    database.touch()
+    with socket.socket(socket.AF_UNIX) as stranger:
+        stranger.bind(str(socket_path(database)))
+        assert client._is_ours(socket_path(database), database)
+        os.chown(socket_path(database), 12345, 12345)
+        assert not client._is_ours(socket_path(database), database)
+        os.chown(database, 12345, 12345)  # the server runs as a user of its own, and root asks it
+        assert client._is_ours(socket_path(database), database)
