@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address, IPv6Network
 from typing import Any
 
 from fazt._speedups.pages import Clock, Page, Pages
@@ -36,8 +37,8 @@ class Parts:
         """Note a new connection; False where there are too many, in total or from its address."""
         if len(self.connections) >= self.limits.max_connections or self.stopping:
             return False
-        address = protocol.client
-        if not address.startswith(LOOPBACK) and address not in ("::1", "local"):
+        address = neighbourhood(protocol.client)
+        if address:
             count = self.per_address.get(address, 0)
             if count >= self.limits.max_connections_per_address:
                 return False
@@ -58,9 +59,24 @@ class Parts:
         self.connections.discard(protocol)
         if not self.connections:
             self.empty.set()
-        address = protocol.client
+        address = neighbourhood(protocol.client)
         count = self.per_address.get(address, 0)
         if count > 1:
             self.per_address[address] = count - 1
         else:
             self.per_address.pop(address, None)
+
+
+def neighbourhood(client: str) -> str:
+    """Return what connections of one client are counted under; "" for this machine itself, which is not counted.
+
+    An IPv6 client has at least a /64 of addresses to come from (RFC 6177), so that one stands for all of them.
+    """
+    if client.startswith(LOOPBACK) or client in ("::1", "local"):
+        return ""
+    if ":" not in client:
+        return client
+    address = IPv6Address(client.partition("%")[0])
+    if address.ipv4_mapped is not None:
+        return neighbourhood(str(address.ipv4_mapped))
+    return str(IPv6Network((int(address) >> 64 << 64, 64)))

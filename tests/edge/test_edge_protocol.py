@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fazt.edge.deadlines import check
+from fazt.edge.parts import neighbourhood
 from fazt.edge.protocol import HttpProtocol
 
 
@@ -329,3 +330,21 @@ def test_whatever_comes(parts: list[bytes], pieces: int | None, ending: str, sta
         if ending != "stay":
             assert not edge.parts.connections or client.transport.eof_written
             assert not asyncio.all_tasks(edge.loop)
+
+
+@pytest.mark.parametrize(
+    ("client", "counted"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("::ffff:127.0.0.1", ""),
+        ("127.0.0.1", ""),
+        ("::1", ""),
+        ("local", ""),
+    ],
+)
+def test_clients_are_counted_by_what_one_of_them_can_have(client: str, counted: str) -> None:
+    assert neighbourhood(client) == counted
