@@ -1,6 +1,7 @@
 """Who may call what: every route, every kind of caller."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from fazt.errors import StorageFull
 from fazt.store import tokens
 
 ANY_VERSION = "live"
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 # call, body -> the action it takes, and whether a token for the site `blog` may make it
 CALLS: list[tuple[str, str, Any, str, bool]] = [
     ("GET", "/api/status", None, "read", False),
@@ -106,6 +108,8 @@ def test_each_route_names_an_action_and_is_in_the_matrix() -> None:
                 if wanted_method == method and route.path_regex.match(target.partition("?")[0])
             ]
             assert named[0].action in tested, f"{method} {route.path} is not in the matrix"
+            row = re.compile(rf"\| `{method} {re.escape(route.path)}[`?].*\| {named[0].action} \|")
+            assert row.search(DOCUMENT), f"docs/api.md does not say that {method} {route.path} takes {named[0].action}"
 
 
 @pytest.mark.parametrize(("method", "target", "body", "action", "scoped"), CALLS)
