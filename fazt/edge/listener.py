@@ -107,7 +107,8 @@ class Edge:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(parts.emptied(), grace_s)
         self.cut()
-        await asyncio.sleep(0)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(parts.emptied(), CUT_S)
         self._sweep.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._sweep
