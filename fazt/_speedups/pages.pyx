@@ -2,7 +2,8 @@
 """Pages (finished responses) and the byte-bounded cache that holds them.
 
 Rules: a page never changes except for its Date. A page made before the last change of its site is never given out.
-Everything runs on the event loop's thread, except `Pages.forget`, which only moves numbers up.
+Everything runs on the event loop's thread, except what makes a `Page` (`Pages.site` among it) and `Pages.forget`, which
+only moves numbers up: no Python code runs in the middle of them.
 """
 
 from collections import namedtuple

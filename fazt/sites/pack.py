@@ -12,7 +12,6 @@ from fazt.errors import InvalidInput
 
 HEAD = struct.Struct(">32sQII")
 MAX_CHUNK_BYTES = 262_144
-MAX_PACK_BYTES = 64 << 20
 
 
 class Piece(NamedTuple):

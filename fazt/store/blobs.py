@@ -18,7 +18,6 @@ from fazt.store.jobs import Refused
 CHUNK_BYTES = 262144
 
 FIND = "SELECT id, hash, size FROM blob WHERE hash = ? AND complete = 1"
-GET_BY_ID = "SELECT id, hash, size FROM blob WHERE id = ? AND complete = 1"
 STATE = "SELECT id, size, complete FROM blob WHERE hash = ?"
 RENEW = "UPDATE blob SET created_at = ? WHERE id = ?"
 ADD = "INSERT INTO blob (hash, size, complete, compressed, created_at) VALUES (?, ?, ?, ?, ?)"
@@ -185,17 +184,6 @@ def find(connection: apsw.Connection, hash: bytes) -> Blob | None:
     """Return the complete blob of that hash."""
     row = rows.first(connection, FIND, (hash,))
     return Blob(*row) if row else None
-
-
-def get_by_id(connection: apsw.Connection, id: int) -> Blob:
-    """Return a blob by its number.
-
-    Raises: NotFound where it is gone.
-    """
-    row = rows.first(connection, GET_BY_ID, (id,))
-    if row is None:
-        raise NotFound(f"There is no blob {id}.")
-    return Blob(*row)
 
 
 def read_chunk(connection: apsw.Connection, blob_id: int, n: int) -> bytes:

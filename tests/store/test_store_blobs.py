@@ -32,7 +32,6 @@ def test_a_content_comes_back_as_it_was(connection: apsw.Connection, size: int) 
     blob = blobs.find(connection, hash)
     assert blob is not None
     assert (blob.hash, blob.size) == (sha(data), size)
-    assert blobs.get_by_id(connection, blob.id) == blob
     assert blobs.read_all(connection, blob.id) == data
     for n in range(blobs.chunk_count(size)):
         assert blobs.read_chunk(connection, blob.id, n) == chunk(data, n)
@@ -119,7 +118,6 @@ def test_put_finishes_an_unfinished_upload(connection: apsw.Connection) -> None:
 
 def test_what_is_gone_is_not_found(connection: apsw.Connection) -> None:
     calls: list[Callable[[], object]] = [
-        lambda: blobs.get_by_id(connection, 7),
         lambda: blobs.read_all(connection, 7),
         lambda: blobs.read_chunk(connection, 7, 0),
     ]
