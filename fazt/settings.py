@@ -89,6 +89,7 @@ def socket_path(path: Path) -> Path:
     if len(os.fsencode(beside)) <= LONGEST_SOCKET_PATH:
         return Path(beside)
     digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:32]
+    # Everybody may write to /tmp: the socket has mode 0600, and whoever connects to it looks at its owner first.
     return Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp", f"fazt-{digest}.sock")  # noqa: S108
 
 
