@@ -54,6 +54,30 @@ class InvalidRules(InvalidInput):
     code = "invalid_rules"
 
 
+class InvalidFunction(InvalidInput):
+    """The code in `api/` cannot be compiled; the message names file, line and column, one fault a line."""
+
+    code = "invalid_function"
+
+
+class CryptoFailed(InvalidInput):
+    """An operation of WebCrypto cannot be done with these parameters or these data (DOMException OperationError)."""
+
+    code = "crypto_failed"
+
+
+class CryptoDataInvalid(InvalidInput):
+    """What was given as a key of WebCrypto is none (DOMException DataError)."""
+
+    code = "crypto_data_invalid"
+
+
+class CryptoNotSupported(InvalidInput):
+    """WebCrypto knows this, this server does not (DOMException NotSupportedError)."""
+
+    code = "crypto_not_supported"
+
+
 class Unauthenticated(FaztError):
     """No valid token or session came with the request."""
 
@@ -119,11 +143,58 @@ class BlobsMissing(Conflict):
     code = "blobs_missing"
 
 
+class KvConflict(Conflict):
+    """A key is not what a write expects it to be: somebody else wrote it in between."""
+
+    code = "kv_conflict"
+
+
 class TooLarge(FaztError):
     """A body, a file or an archive is over its limit."""
 
     status = 413
     code = "too_large"
+
+
+class OverQuota(FaztError):
+    """A site would keep more than it may."""
+
+    status = 507
+    code = "over_quota"
+
+
+class QueueFull(FaztError):
+    """As many jobs of the site wait as may wait at all."""
+
+    status = 429
+    code = "queue_full"
+
+
+class RoomFull(FaztError):
+    """A room, or all rooms of a site together, have as many members as they may; or the site as many rooms."""
+
+    status = 429
+    code = "room_full"
+
+
+class RoomBusy(FaztError):
+    """More is sent to a room than its members can be given."""
+
+    status = 429
+    code = "room_busy"
+
+
+class RoomHandlerFailed(FaztError):
+    """The function of a room failed on a message."""
+
+    status = 502
+    code = "handler_failed"
+
+
+class JobFailed(FaztError):
+    """A run of a job came to a bad end that its script does not know of."""
+
+    code = "job_failed"
 
 
 class StoreError(FaztError):
@@ -157,6 +228,102 @@ class StorageFull(StoreError):
 
     status = 507
     code = "storage_full"
+
+
+class FetchError(FaztError):
+    """Outgoing HTTP came to no answer; never raised itself."""
+
+    status = 502
+    code = "fetch_failed"
+
+
+class FetchFailed(FetchError):
+    """The other side could not be found, reached or trusted, or what it sent cannot be understood."""
+
+
+class FetchRefused(FetchError):
+    """This request may not be made: its address, port, host or depth is not allowed."""
+
+    status = 403
+    code = "fetch_refused"
+
+
+class FetchLimit(FetchError):
+    """A call has used up what it may fetch or send."""
+
+    status = 429
+    code = "fetch_limit"
+
+
+class FetchTimeout(FetchError):
+    """The other side took too long."""
+
+    status = 504
+    code = "fetch_timeout"
+
+
+class FetchAborted(FetchError):
+    """Who asked does not want the answer any more."""
+
+    code = "fetch_aborted"
+
+
+class FunctionError(FaztError):
+    """A call of a function did not end with an answer; what visitors are told says nothing of the code."""
+
+    code = "function_failed"
+
+
+class FunctionTimeout(FunctionError):
+    """A call took longer than it may."""
+
+    status = 504
+    code = "function_timeout"
+
+
+class FunctionLimit(FunctionError):
+    """A call took more CPU time or memory than it may; `code` of the instance says which."""
+
+    status = 503
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]  # one class for all limits, each with a code of its own
+
+
+class FunctionCrashed(FunctionError):
+    """The process of a function ended under a call."""
+
+    status = 502
+    code = "function_crashed"
+
+
+class FunctionBusy(FunctionError):
+    """A site has as many calls under way as it may."""
+
+    status = 503
+    code = "function_busy"
+
+
+class BadAnswer(FunctionError):
+    """A function answered with something that cannot be sent."""
+
+    status = 502
+    code = "function_bad_answer"
+
+
+class NotAvailable(FaztError):
+    """A part of the platform that this version does not have."""
+
+    status = 501
+    code = "not_available"
+
+
+class EngineFailed(FaztError):
+    """No process for functions could be started."""
+
+    status = 503
+    code = "functions_unavailable"
 
 
 class ListenError(FaztError):

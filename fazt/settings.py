@@ -45,6 +45,13 @@ class Settings:
     max_file_bytes: int = _setting(2 * GIB, "Largest file of a site.", unit="bytes")
     max_site_bytes: int = _setting(10 * GIB, "Largest version of a site.", unit="bytes")
     max_site_files: int = _setting(100_000, "Most files of a version.")
+    function_cpu_s: float = _setting(5.0, "CPU time of one call of a function.", unit="s")
+    function_timeout_s: float = _setting(30.0, "Time until a function must have answered.", unit="s")
+    function_memory_bytes: int = _setting(128 * MIB, "Memory of the functions of one site.", unit="bytes")
+    function_concurrency: int = _setting(50, "Calls of one site's functions at a time; as many may wait.")
+    function_request_bytes: int = _setting(10 * MIB, "Largest body that a function is sent.", unit="bytes")
+    function_response_bytes: int = _setting(32 * MIB, "Largest answer of a function that is no stream.", unit="bytes")
+    functions_memory_bytes: int = _setting(0, "Memory for idle functions; 0: a quarter of what there is.", unit="bytes")
     log_history_lines: int = _setting(20_000, "Access and error lines kept in the database.")
 
 

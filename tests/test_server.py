@@ -1,5 +1,6 @@
 """The server as one: what it checks before it starts, what it costs to start, how it stops."""
 
+import asyncio
 import json
 import logging
 import os
@@ -71,6 +72,11 @@ def test_urls_are_what_visitors_write(settings: Settings, url: str) -> None:
     assert public_url(settings, "h.localhost") == url
 
 
+async def opened_and_closed(path: Path, settings: Settings) -> None:
+    async with open_api(path, settings):
+        pass
+
+
 @pytest.mark.parametrize(
     "settings",
     [
@@ -87,8 +93,8 @@ def test_urls_are_what_visitors_write(settings: Settings, url: str) -> None:
 def test_a_setting_that_cannot_be_is_told_before_anything_is_opened(settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput):
         run(settings, tmp_path / "data.db", print)
-    with pytest.raises(InvalidInput), open_api(tmp_path / "data.db", settings):
-        pass
+    with pytest.raises(InvalidInput):
+        asyncio.run(opened_and_closed(tmp_path / "data.db", settings))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -170,10 +176,14 @@ def test_a_busy_port_is_told_and_nothing_is_written(tmp_path: Path) -> None:
 
 def test_the_api_opens_in_process_where_no_server_runs(tmp_path: Path) -> None:
     path = tmp_path / "data.db"
-    with open_api(path, Settings()), pytest.raises(StoreBusy, match=r"data\.db"), open_api(path, Settings()):
-        pass
-    with open_api(path, Settings()):
-        pass
+
+    async def twice() -> None:
+        async with open_api(path, Settings()):
+            with pytest.raises(StoreBusy, match=r"data\.db"):
+                await opened_and_closed(path, Settings())
+        await opened_and_closed(path, Settings())
+
+    asyncio.run(twice())
     assert not path.with_name("data.db-wal").exists()
 
 

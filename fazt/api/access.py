@@ -21,8 +21,8 @@ from fazt.store.database import Database, now_ms
 log = logging.getLogger("fazt.api")
 
 MAX_BODY_BYTES = 1 << 20
-MAX_LARGE_BODY_BYTES = 64 << 20  # packs, and the list of 100,000 files
-LARGE_BODIES = re.compile(r"/api/(blobs|sites/[^/]+/versions)")
+MAX_LARGE_BODY_BYTES = 64 << 20  # packs, the list of 100,000 files, values in base64
+LARGE_BODIES = re.compile(r"/api/(blobs|sites/[^/]+/(versions|call|kv/[\s\S]+))")
 LONGEST_TOKEN = 256
 
 

@@ -4,7 +4,7 @@ Rule: what cannot be deployed is refused before anybody sends a byte of content 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 import apsw
@@ -17,15 +17,21 @@ from fazt.api.collection import Collector
 from fazt.api.errors import describe
 from fazt.auth.tokens import Principal, allows
 from fazt.errors import BlobsMissing, Forbidden, InvalidInput, SiteNotFound
+from fazt.functions.program import Program
+from fazt.functions.routes import FOLDER
 from fazt.sites import deploy
 from fazt.sites.archive import ArchiveLimits
 from fazt.sites.builtin import SOURCE as BUILT_IN
+from fazt.sites.cron_rules import CronRule, find_handler
 from fazt.sites.deploy import Deploy, Deployed, Plan, WantedFile
 from fazt.sites.hosting import Hosting
+from fazt.store import programs
 from fazt.store.blobs import Missing
 from fazt.store.database import Database
 
 LARGEST_SIZE = 1 << 62
+
+Compile = Callable[[Mapping[str, bytes], Sequence[str]], Awaitable[Program]]
 
 
 class NewVersionFile(BaseModel):
@@ -65,12 +71,14 @@ class Deploys:
         hosting: Hosting,
         limits: ArchiveLimits,
         collector: Collector,
+        compile_files: Compile,
         made: Callable[[], None],
     ) -> None:
         self._database = database
         self._hosting = hosting
         self._limits = limits
         self._collector = collector
+        self._compile = compile_files
         self._made = made
 
     def add_to(self, app: FastAPI) -> None:
@@ -88,7 +96,8 @@ class Deploys:
             if dry_run:
                 plan = await self._database.read(deploy.dry_run, wanted)
                 return answer(self._plan_json(wanted, plan))
-            done = await self._database.write(_commit, wanted)
+            program = await self._compiled(wanted)
+            done = await self._database.write(_commit, wanted, program)
         except SiteNotFound as error:
             raise error if _may_create(caller, site) else _may_not_create(site) from error
         if isinstance(done, Deployed):
@@ -98,6 +107,19 @@ class Deploys:
         self._collector.upload_goes_on(site)
         missing = [{"hash": each.hash.hex(), "size": each.size, "chunks": each.chunks} for each in done]
         raise BlobsMissing(f"The server lacks {len(missing)} of the contents; send them first.", missing=missing)
+
+    async def _compiled(self, wanted: Deploy) -> bytes:
+        """Compile the functions of a deploy, b"" where it has none or lacks contents: before the transaction.
+
+        Raises: InvalidFunction, InvalidRules, EngineFailed.
+        """
+        hashes = {file.path: file.hash for file in wanted.files}
+        if not any(path.startswith(FOLDER) for path in hashes):
+            return b""
+        if await self._database.write(deploy.missing, wanted):
+            return b""
+        cron = await self._database.read(_cron_handlers, wanted)
+        return (await self._compile(hashes, cron)).to_bytes()
 
     def _read(self, site: str, data: bytes, caller: Principal) -> tuple[Deploy, bool]:
         """Return the deploy that a body asks for, checked, and whether it is only asked what it would do.
@@ -161,10 +183,20 @@ def _may_not_create(site: str) -> Forbidden:
     return Forbidden(f"There is no site {site!r}, and this token may not make it: that takes the action 'admin'.")
 
 
-def _commit(connection: apsw.Connection, wanted: Deploy) -> Deployed | list[Missing]:
+def _cron_handlers(connection: apsw.Connection, wanted: Deploy) -> list[str]:
+    """Return the modules that the triggers of a deploy run. Raises: InvalidRules."""
+    hashes = {file.path: file.hash for file in wanted.files}
+    rules = deploy.manifest(connection, hashes).rest.get("cron", ())
+    return sorted({path for rule in rules if (path := find_handler(CronRule.from_json(rule).handler, hashes))})
+
+
+def _commit(connection: apsw.Connection, wanted: Deploy, program: bytes) -> Deployed | list[Missing]:
     """Make the version where every content is there; else return what is missing, if the rest is in order."""
     lacking = deploy.missing(connection, wanted)
     if not lacking:
-        return deploy.commit(connection, wanted)
+        done = deploy.commit(connection, wanted)
+        if not done.unchanged:
+            programs.put(connection, done.version.number, program)
+        return done
     deploy.dry_run(connection, wanted)
     return lacking

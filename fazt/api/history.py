@@ -12,10 +12,12 @@ from typing import NamedTuple
 import apsw
 
 from fazt._speedups.pages import Pages
-from fazt._speedups.statistics import AccessRing
+from fazt._speedups.statistics import AccessRecord, AccessRing
+from fazt.api.call_log import CallLog, as_lines
 from fazt.api.error_log import ErrorLog
 from fazt.api.lines import Line, access_line
 from fazt.errors import StoreError
+from fazt.functions.calls import Report
 from fazt.store import log_lines, statistics
 from fazt.store.database import Database, now_ms
 from fazt.store.statistics import Hour
@@ -31,24 +33,48 @@ MOST_WAITING_HOURS = 20_000  # what a full disk may keep waiting
 
 
 class Position(NamedTuple):
-    """How far somebody has read: numbers of the last access record and of the last error line."""
+    """How far somebody has read: numbers of the last access record, error line and line of functions."""
 
     access: int
     error: int
+    call: int
+
+
+class News(NamedTuple):
+    """What is behind a position, not made into lines yet: that takes time, which the writing thread has."""
+
+    records: list[AccessRecord]
+    errors: list[Line]
+    calls: list[Line | Report]
+
+    def lines(self) -> list[Line]:
+        """Return it as lines, in order of time."""
+        lines = [access_line(record) for record in self.records]
+        lines += self.errors
+        lines += as_lines(self.calls)
+        return sorted(lines, key=lambda line: line.at)
 
 
 class History:
     """Writes down what the edge recorded, and gives it back."""
 
     def __init__(
-        self, database: Database, pages: Pages, ring: AccessRing, errors: ErrorLog, *, keep_lines: int
+        self,
+        database: Database,
+        pages: Pages,
+        ring: AccessRing,
+        errors: ErrorLog,
+        calls: CallLog,
+        *,
+        keep_lines: int,
     ) -> None:
         self._database = database
         self._pages = pages
         self._ring = ring
         self._errors = errors
+        self._calls = calls
         self._keep_lines = keep_lines
-        self._written = Position(0, 0)
+        self._written = Position(0, 0, 0)
         self._hours: list[Hour] = []
         self._lock = asyncio.Lock()  # what is being written is neither in memory nor in the store for a reader
         self._stopped = asyncio.Event()
@@ -72,12 +98,12 @@ class History:
     async def flush(self) -> None:
         """Write down what is new; what the store refuses now is tried again the next time."""
         async with self._lock:
-            position, lines = self._behind(self._written)
+            position, news = self._behind(self._written)
             self._take_hours()
-            if not lines and not self._hours:
+            if not any(news) and not self._hours:
                 return
             try:
-                await self._database.write(_write, lines, self._hours, self._keep_lines)
+                await self._database.write(_write, news, self._hours, self._keep_lines)
             except StoreError as error:
                 if not self._failing:  # said once: it would be a new line to write each time
                     log.warning("the log and the statistics wait in memory: %s", error)
@@ -90,28 +116,28 @@ class History:
     async def read(self, site: str | None, since_ms: int, limit: int) -> tuple[list[Line], Position]:
         """Return the newest `limit` lines (of one site, or all) from a time on, oldest first, and how far they go."""
         async with self._lock:
-            position, new = self._behind(self._written)
+            position, news = self._behind(self._written)
             stored = await self._database.read(log_lines.since, site, since_ms, limit)
         lines = [Line(line.at, line.site, line.kind, line.line) for line in stored]
-        lines += [line for line in new if line.at >= since_ms and _is_of(line, site)]
+        lines += [line for line in news.lines() if line.at >= since_ms and _is_of(line, site)]
         return lines[-limit:], position
 
     async def follow(self, site: str | None, position: Position) -> AsyncIterator[list[Line]]:
         """Yield what comes behind a position, an empty list where nothing came, until the server stops."""
         while not self._stopped.is_set():
-            position, lines = self._behind(position)
-            yield [line for line in lines if _is_of(line, site)]
+            position, news = self._behind(position)
+            yield [line for line in news.lines() if _is_of(line, site)]
             try:
                 await asyncio.wait_for(self._stopped.wait(), POLL_S)
             except TimeoutError:
                 continue
 
-    def _behind(self, position: Position) -> tuple[Position, list[Line]]:
-        """Return the new position and the lines behind the old one, in order of time."""
+    def _behind(self, position: Position) -> tuple[Position, News]:
+        """Return the new position and what is behind the old one."""
         error, errors = self._errors.since(position.error)
         access, _, records = self._ring.since(position.access, RING_RECORDS)
-        lines = [access_line(record) for record in records] + errors
-        return Position(access, error), sorted(lines, key=lambda line: line.at)
+        call, calls = self._calls.behind(position.call)
+        return Position(access, error, call), News(records, errors, calls)
 
     def _take_hours(self) -> None:
         hour = now_ms() // HOUR_MS
@@ -127,7 +153,8 @@ def _is_of(line: Line, site: str | None) -> bool:
     return site is None or line.site == site
 
 
-def _write(connection: apsw.Connection, lines: list[Line], hours: list[Hour], keep_lines: int) -> None:
+def _write(connection: apsw.Connection, news: News, hours: list[Hour], keep_lines: int) -> None:
+    lines = news.lines()
     statistics.add_hours(connection, hours)
     if hours:
         statistics.trim(connection, hours[-1].hour - HOURS_KEPT)

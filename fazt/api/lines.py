@@ -11,7 +11,7 @@ import orjson
 from fazt._speedups.statistics import AccessRecord
 from fazt.api.times import iso
 
-ACCESS, ERROR = "access", "error"
+ACCESS, ERROR, CALL, CONSOLE = "access", "error", "call", "console"
 LONGEST_MESSAGE = 2000
 _CONTROL = re.compile(rb"\x7f|\xc2[\x80-\x9f]")  # in UTF-8; JSON itself escapes those below the space only
 
@@ -47,6 +47,18 @@ def error_line(at_ms: int, message: str) -> Line:
     """Return what went wrong as a line."""
     fields = {"at": iso(at_ms), "site": "", "kind": ERROR, "message": message[:LONGEST_MESSAGE]}
     return Line(at_ms, "", ERROR, _to_json(fields))
+
+
+def call_line(report: dict[str, Any], site: str, started_ms: int, at_ms: int) -> Line:
+    """Return a call of a function that has ended as a line."""
+    fields = {"at": iso(at_ms), "site": site, "kind": CALL, **report, "started_at": iso(started_ms)}
+    return Line(at_ms, site, CALL, _to_json(fields))
+
+
+def console_line(at_ms: int, site: str, call: str, level: str, text: str) -> Line:
+    """Return what a function logged as a line."""
+    fields = {"at": iso(at_ms), "site": site, "kind": CONSOLE, "call": call, "level": level, "message": text}
+    return Line(at_ms, site, CONSOLE, _to_json(fields))
 
 
 def _to_json(fields: dict[str, Any]) -> bytes:

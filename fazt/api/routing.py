@@ -17,9 +17,10 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 def by_door(*, socket: Application, network: Application) -> Application:
     """Return an application that answers the Unix socket with one and the network with another."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    # Here and below: what the chosen one returns is awaited by the caller, without a coroutine of our own in between.
+    def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         chosen = network if scope["extensions"]["fazt"]["peer_uid"] is None else socket
-        await chosen(scope, receive, send)
+        return chosen(scope, receive, send)
 
     return app
 
@@ -27,8 +28,8 @@ def by_door(*, socket: Application, network: Application) -> Application:
 def by_host(hosts: Mapping[str, Application], *, otherwise: Application) -> Application:
     """Return an application that goes by the normalised host."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await hosts.get(scope["extensions"]["fazt"]["host"], otherwise)(scope, receive, send)
+    def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        return hosts.get(scope["extensions"]["fazt"]["host"], otherwise)(scope, receive, send)
 
     return app
 
@@ -36,10 +37,12 @@ def by_host(hosts: Mapping[str, Application], *, otherwise: Application) -> Appl
 def by_path(prefixes: Sequence[tuple[str, Application]], *, otherwise: Application) -> Application:
     """Return an application that goes by the first prefix that the path begins with."""
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    def app(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         path = scope["path"]
-        chosen = next((app for prefix, app in prefixes if path.startswith(prefix)), otherwise)
-        await chosen(scope, receive, send)
+        for prefix, chosen in prefixes:
+            if path.startswith(prefix):
+                return chosen(scope, receive, send)
+        return otherwise(scope, receive, send)
 
     return app
 

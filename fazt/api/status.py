@@ -20,6 +20,7 @@ from fazt._speedups.pages import Pages
 from fazt._speedups.statistics import Counters, SiteState, bucket_limit_ns
 from fazt.api.access import Admin, FilteredReader, Reader, check
 from fazt.api.answers import answer, no_content
+from fazt.api.function_parts import FunctionParts
 from fazt.api.times import iso
 from fazt.auth.tokens import Principal
 from fazt.sites.explain import explain
@@ -42,6 +43,7 @@ class Status:
         pages: Pages,
         spill: Spill,
         connections: Callable[[], int],
+        functions: FunctionParts,
         started_at_ms: int | None,
     ) -> None:
         self._database = database
@@ -49,6 +51,7 @@ class Status:
         self._pages = pages
         self._spill = spill
         self._connections = connections
+        self._functions = functions
         self._started_at_ms = started_at_ms
 
     def add_to(self, app: FastAPI) -> None:
@@ -75,6 +78,7 @@ class Status:
                 "cache": self._pages.statistics()._asdict(),
                 "spill": asdict(self._spill.statistics()),
                 "sites": busiest,
+                "functions": self._functions.as_json(),
             }
         )
 

@@ -1,6 +1,7 @@
 """Times as the API has them: ISO 8601 in UTC."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import overload
 
 
@@ -13,5 +14,10 @@ def iso(at_ms: int | None) -> str | None:
     if at_ms is None:
         return None
     seconds, milliseconds = divmod(at_ms, 1000)
-    at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=milliseconds * 1000)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{_second(seconds)}.{milliseconds:03}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(seconds: int) -> str:
+    """Return a full second; lines of a log come many to a second."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").removesuffix("+00:00")

@@ -6,7 +6,7 @@ Rule: the answer is handed on piece by piece, so that an export takes no more me
 import asyncio
 import os
 from collections.abc import Generator, Mapping
-from contextlib import ExitStack
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -30,10 +30,13 @@ class ProcessTransport:
 
     def __init__(self, database: Path) -> None:
         self.where = str(database)
-        with ExitStack() as stack:
-            self._runner = stack.enter_context(asyncio.Runner())
-            self._app: Any = stack.enter_context(open_api(database, load_settings({})))
-            self._stack = stack.pop_all()
+        self._runner = asyncio.Runner()
+        self._stack = AsyncExitStack()
+        try:
+            self._app: Any = self._runner.run(self._stack.enter_async_context(open_api(database, load_settings({}))))
+        except BaseException:
+            self._runner.close()
+            raise
         self._answer: Generator[dict[str, Any], None, None] | None = None
 
     def send(
@@ -62,7 +65,10 @@ class ProcessTransport:
     def close(self) -> None:
         """Close the database."""
         self._end_answer()
-        self._stack.close()
+        try:
+            self._runner.run(self._stack.aclose())
+        finally:
+            self._runner.close()
 
 
 class _Call:

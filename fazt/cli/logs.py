@@ -15,6 +15,7 @@ from fazt.cli.transports import TIMEOUT_S
 from fazt.errors import Conflict
 
 UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+LEVELS = {"warn": "yellow", "error": "red", "debug": "cyan"}
 COLOURS = {"2": "green", "3": "cyan", "4": "yellow", "5": "red"}
 
 
@@ -68,11 +69,37 @@ def logs(
         click.echo("Nothing yet. Lines come with the first visitor.", err=True)
 
 
+def readable_call(call: dict[str, Any]) -> str:
+    """Return a call of a function for people: what it was, what it took, and where it went wrong."""
+    status = click.style(str(call["status"] or "done"), fg=COLOURS.get(str(call["status"])[0], "green"))
+    what = plain(f"{call['method'] or call['function']} {call['name']}")
+    took = f"{call['duration_us'] / 1000:.1f} ms, CPU {call['cpu_us'] / 1000:.1f} ms, {size(call['memory_bytes'])}"
+    heavy = click.style("  much CPU", fg="yellow") if call["heavy"] else ""
+    line = f"{status} {what}  {click.style(took, dim=True)}{heavy}  {click.style(call['call'], dim=True)}"
+    failure = call["failure"]
+    if failure:
+        stack = failure["stack"] or f"{failure['name']}: {failure['message']}".removeprefix(": ")
+        line += "\n" + click.style("\n".join(f"    {plain(row)}" for row in stack.splitlines()), fg="red")
+    elif call["error"]:
+        line += "  " + click.style(call["error"], fg="red")
+    return line
+
+
+def _text(message: str) -> str:
+    """Return a text of several lines, each of them without control characters."""
+    return "\n      ".join(plain(row) for row in message.splitlines()) if message else ""
+
+
 def _readable(line: dict[str, Any]) -> str:
     """Return one line for people; what a stranger sent cannot move the cursor."""
     at = datetime.fromisoformat(line["at"]).astimezone().strftime("%Y-%m-%d %H:%M:%S")
     if line["kind"] == "error":
         return f"{click.style(at, dim=True)} {click.style('error', fg='red')} {plain(line['message'])}"
+    if line["kind"] == "console":
+        level = click.style(f"{line['level']:5}", fg=LEVELS.get(line["level"]))
+        return f"{click.style(at, dim=True)} {level} {_text(line['message'])}  {click.style(line['call'], dim=True)}"
+    if line["kind"] == "call":
+        return f"{click.style(at, dim=True)} {readable_call(line)}"
     status = click.style(str(line["status"]), fg=COLOURS.get(str(line["status"])[0]))
     what = plain(f"{line['method']} {line['host']}{line['path']}")
     rest = f"{size(line['bytes'])} in {line['duration_us'] / 1000:.2f} ms{' from memory' if line['hit'] else ''}"

@@ -29,7 +29,18 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "sites": ("sites", "List, create, rename, lock, export and remove sites."),
         "domains": ("domains", "Give a site domains of its own."),
         "route": ("route", "Explain what a URL is answered with, and why."),
-        "logs": ("logs", "Show who asked for what."),
+        "logs": ("logs", "Show who asked for what, and what functions log."),
+    },
+    "Functions": {
+        "call": ("call", "Call a function, and see what it answers, logs and takes."),
+        "replay": ("call", "Make a request again that a function failed on."),
+    },
+    "Data": {
+        "kv": ("kv", "Look at what functions keep, and change it."),
+        "env": ("env", "Set the variables of a site's functions."),
+        "secrets": ("env", "Set what only a site's functions may read."),
+        "jobs": ("jobs", "See what waits, runs or failed; try again, cancel."),
+        "cron": ("cron", "Functions that run at set times."),
     },
     "Server": {
         "cache": ("cache", "Look at the page cache, or empty it."),
@@ -40,6 +51,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
 }
 MODULES = {name: entry[0] for section in SECTIONS.values() for name, entry in section.items()}
+
+FAULT = "{file}:{line}:{column}: {message}"  # of a source
 
 HELP = """One person's cloud in one process and one SQLite file.
 
@@ -94,12 +107,14 @@ def fazt() -> None:
     """Hold the commands."""
 
 
-def fail(message: str) -> int:
-    """Print one line on stderr; return the exit code."""
+def fail(message: str, more: Sequence[str] = ()) -> int:
+    """Print one line on stderr, and `more` below it; return the exit code."""
     from fazt.cli.output import plain  # not needed by what goes well
 
     click.secho("Error: ", fg="red", bold=True, nl=False, err=True)
     click.echo(plain(" ".join(message.split())), err=True)
+    for line in more:
+        click.echo(f"  {plain(line)}", err=True)
     return 1
 
 
@@ -120,7 +135,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
             return fail("This asks something, and nobody is there to answer; its --help says how to do without.")
         return 130
     except FaztError as error:
-        return fail(error.message)
+        faults = error.details.get("errors") or ()  # of sources, each with its place
+        if len(faults) < 2:
+            return fail(error.message)
+        return fail(f"There are {len(faults)} faults:", [FAULT.format(**fault) for fault in faults])
     except BrokenPipeError:
         # Whoever read the output has seen enough; the interpreter must not complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -50,3 +50,18 @@ def status(as_json: bool, db: str | None, remote: str | None) -> None:
             for site in found["sites"]
         ]
         table(("SITE", "REQUESTS", "SENT", "HITS", "STATUS", "P50 / P99"), rows)
+    if found["functions"]["sites"]:
+        click.echo()
+        calls = [
+            (
+                site["name"],
+                f"{site['calls']:,}",
+                f"{site['failed']:,}",
+                f"{site['heavy']:,}",
+                f"{site['duration_ms']['p50']:.1f} / {site['duration_ms']['p99']:.1f} ms",
+                f"{site['cpu_ms']['p50']:.1f} / {site['cpu_ms']['p99']:.1f} ms",
+                size(site["memory_bytes"]),
+            )
+            for site in found["functions"]["sites"]
+        ]
+        table(("FUNCTIONS OF", "CALLS", "FAILED", "MUCH CPU", "P50 / P99", "CPU P50 / P99", "MEMORY"), calls)

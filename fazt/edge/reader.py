@@ -83,6 +83,7 @@ class Reader:
         """Hand over what came behind an upgrade; the other protocol reads on."""
         rest, self.rest = self.rest, b""
         self.finished = True
+        self.parser = None  # a WebSocket may stay for days, and there may be many
         return rest
 
     def refuse_upgrade(self, exchange: Exchange) -> None:

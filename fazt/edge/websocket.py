@@ -1,20 +1,26 @@
 """One WebSocket as ASGI, over the sans-I/O protocol of the `websockets` library (RFC 6455, RFC 7692).
 
+Beside ASGI's own messages, `scope["extensions"]["fazt"]` has two plain functions for what goes to many clients at once:
+`websocket.post(frame: bytes) -> bool` sends a frame that is framed already and never waits, and
+`websocket.close(code, reason)` ends the WebSocket from outside of the application's task. `"compress": False` in
+websocket.accept saves 32 KiB a connection.
+
 Rule: the library decides what is legal; this module moves bytes and messages and holds both back when nobody reads.
 """
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidState
+from websockets.exceptions import InvalidHeader, InvalidState
+from websockets.extensions import Extension, ServerExtensionFactory
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import CloseCode, Frame, Opcode
+from websockets.headers import parse_extension
 from websockets.http11 import Request, Response
-from websockets.protocol import State
+from websockets.protocol import Protocol, Side, State
 from websockets.server import ServerProtocol
 
 from fazt.edge.answer import error_answer
@@ -26,6 +32,8 @@ log = logging.getLogger("fazt.edge")
 MAX_WAITING = 32  # messages; with more, reading pauses
 PIECE_BYTES = 4096  # read at once; compressed, it can still hold a thousand times as much
 CLOSE_TIMEOUT_S = 5.0
+POST_BYTES = 262_144  # of posted frames that may wait for one client, with one more behind them
+POST_MESSAGES = 1_024  # of them, by estimate: each costs memory beside its bytes
 # Small windows: 32 KiB of memory for each side of a connection instead of 300
 DEFLATE = ServerPerMessageDeflateFactory(
     server_max_window_bits=12, client_max_window_bits=12, compress_settings={"memLevel": 5}
@@ -43,22 +51,48 @@ def is_handshake(head: Head) -> bool:
 class WebSocketCall:
     """The application's side of one WebSocket."""
 
+    __slots__ = (
+        "_close_by",
+        "_exchange",
+        "_failed",
+        "_fragments",
+        "_heard_at",
+        "_is_text",
+        "_messages",
+        "_pinged",
+        "_posted",
+        "_posted_bytes",
+        "_protocol",
+        "_response",
+        "_rest",
+        "_sans_io",
+        "_told",
+        "_waiters",
+        "_waiting_bytes",
+        "body_bytes",
+        "scope",
+        "status",
+    )
+
     def __init__(self, exchange: Exchange, protocol: Connection) -> None:
         self._exchange = exchange
         self._protocol = protocol
-        self._sans_io = ServerProtocol(extensions=[DEFLATE], max_size=protocol.parts.limits.max_message_bytes)
-        self._response: Response | None = None  # of the handshake
+        # It only speaks of frames: what the library keeps of a handshake would be a third of an idle connection.
+        limit = protocol.parts.limits.max_message_bytes
+        self._sans_io = Protocol(Side.SERVER, state=State.CONNECTING, max_size=limit)
+        self._response: Response | None = None  # of the handshake, until it is sent
         self._rest = bytearray()  # received and not read yet
-        self._messages: deque[Message] = deque()  # for the application
+        self._messages: list[Message] = []  # for the application; few
         self._waiting_bytes = 0  # in `_messages`
         self._fragments = bytearray()
         self._is_text = False
-        self._came = asyncio.Event()
+        self._waiters: list[asyncio.Future[None]] = []  # of calls of `receive`
         self._failed = False  # what the client sent was not legal
         self._told = False  # the application knows that it is over
         self._heard_at = protocol.clock.monotonic
         self._pinged = False
         self._close_by = 0.0
+        self._posted = self._posted_bytes = 0  # frames, since none waited
         self.status = 0
         self.body_bytes = 0  # sent in messages
         self.scope = scope_of(exchange, protocol, "websocket")
@@ -68,11 +102,13 @@ class WebSocketCall:
     async def run(self, app: ASGIApplication, rest: bytes) -> None:
         """Call the application; `rest` came behind the handshake."""
         self._rest += rest
-        self._response = self._shake_hands()
+        self._response, _ = self._shake_hands(())
         if self._response is None:
             self._refuse(426, "The handshake is not valid.", [(b"Sec-WebSocket-Version", b"13")])
             return
         self._messages.append({"type": "websocket.connect"})
+        extension = self.scope["extensions"]["fazt"]
+        extension |= {"websocket.post": self.post, "websocket.close": self.hang_up}
         try:
             await app(self.scope, self.receive, self.send)
         except Exception as error:
@@ -86,20 +122,21 @@ class WebSocketCall:
             self._told = True
         self.read_on()  # the closing handshake is still to come
 
-    def _shake_hands(self) -> Response | None:
-        """Let the library look at the handshake; None where it is not valid."""
+    def _shake_hands(self, extensions: Sequence[ServerExtensionFactory]) -> tuple[Response | None, list[Extension]]:
+        """Let the library look at the handshake: its answer, None where it is not valid, and what was agreed on."""
         head = self._exchange.head
         headers = Headers()
         for name, value in head.fields:
             headers[name.decode("ascii")] = value.decode("latin-1")
+        try:
+            for offer in headers.get_all("Sec-WebSocket-Extensions"):
+                parse_extension(offer)
+        except InvalidHeader:
+            return None, []
         target = head.path + (b"?" + head.query if head.has_query else b"")
-        request = Request(target.decode("ascii"), headers)
-        self._sans_io.receive_data(request.serialize())
-        if request_events := self._sans_io.events_received():
-            assert len(request_events) == 1
-            response = self._sans_io.accept(request)
-            return response if response.status_code == 101 else None
-        return None
+        server = ServerProtocol(extensions=extensions)
+        response = server.accept(Request(target.decode("ascii"), headers))
+        return (response, server.extensions) if response.status_code == 101 else (None, [])
 
     def _end(self, code: int) -> None:
         """Close from this side, with 403 where the handshake was never accepted."""
@@ -128,9 +165,13 @@ class WebSocketCall:
         while not self._messages:
             if self._told:
                 raise ConnectionResetError("the WebSocket is closed")
-            self._came.clear()
-            await self._came.wait()
-        message = self._messages.popleft()
+            waiter = self._protocol.parts.loop.create_future()
+            self._waiters.append(waiter)
+            try:
+                await waiter
+            finally:
+                self._waiters.remove(waiter)
+        message = self._messages.pop(0)
         self._waiting_bytes -= _size(message)
         if message["type"] == "websocket.disconnect":
             self._told = True
@@ -171,16 +212,51 @@ class WebSocketCall:
             return
         if kind != "websocket.accept":
             raise RuntimeError(f"{kind} does not belong before websocket.accept")
-        assert self._response is not None
         fields = checked_fields(message.get("headers") or ())
+        response, self._response = self._response, None
+        offered = any(name == b"sec-websocket-extensions" for name, _ in self._exchange.head.fields)
+        if offered and message.get("compress", True):  # only now: what it needs for each connection is much
+            response, self._sans_io.extensions = self._shake_hands([DEFLATE])
+        assert response is not None, "it was valid before the application was called"
         if message.get("subprotocol"):
-            self._response.headers["Sec-WebSocket-Protocol"] = message["subprotocol"]
+            response.headers["Sec-WebSocket-Protocol"] = message["subprotocol"]
         for name, value in fields:
-            self._response.headers[name.decode("ascii")] = value.decode("latin-1")
+            response.headers[name.decode("ascii")] = value.decode("latin-1")
         self.status = 101
-        self._sans_io.send_response(self._response)
-        self._flush()
+        self._sans_io.state = State.OPEN
+        self._protocol.write(response.serialize())
+        self._exchange.head.fields = []  # the scope has them; who holds many connections lets go of them there
         self.read_on()
+
+    def post(self, frame: bytes) -> bool:
+        """Send a whole frame of a server (RFC 6455 5.2: not masked) that is the same for many clients; never wait.
+
+        False: not sent, since too much waits for this client already, or it is gone.
+        """
+        protocol = self._protocol
+        if self._sans_io.state is not State.OPEN or protocol.closing:
+            return False
+        waiting = protocol.transport.get_write_buffer_size()
+        if waiting:
+            if waiting > POST_BYTES or self._posted * waiting > POST_MESSAGES * self._posted_bytes > 0:
+                return False
+            if self._posted_bytes > 4 * POST_BYTES:  # what was long ago says little about what waits now
+                self._posted >>= 1
+                self._posted_bytes >>= 1
+        else:
+            self._posted = self._posted_bytes = 0
+        self._posted += 1
+        self._posted_bytes += len(frame)
+        self.body_bytes += len(frame)
+        protocol.write(frame)
+        return True
+
+    def hang_up(self, code: int, reason: str = "") -> None:
+        """Close behind what was sent; the application is told at once, without waiting for the client's answer."""
+        if self._sans_io.state is State.OPEN and not self._protocol.closing:
+            self._sans_io.send_close(code, reason)
+            self._flush()
+            self._tell({"type": "websocket.disconnect", "code": code, "reason": reason})
 
     # --- called by the protocol ---
 
@@ -227,7 +303,10 @@ class WebSocketCall:
             self._heard_at = now  # what it said waits to be read
         quiet = now - self._heard_at
         if self._sans_io.state is State.CLOSING:
-            self._close_by = self._close_by or now + CLOSE_TIMEOUT_S
+            # What waits in front of the close frame gets the time that a slow reader has.
+            waits = self._protocol.transport.get_write_buffer_size() > 0
+            limits = self._protocol.parts.limits
+            self._close_by = self._close_by or now + (limits.write_timeout_s if waits else CLOSE_TIMEOUT_S)
             if now > self._close_by:
                 self._protocol.abort()
         elif self._sans_io.state is State.OPEN and quiet > 2 * interval:
@@ -289,7 +368,9 @@ class WebSocketCall:
         if not self._told and last != "websocket.disconnect":
             self._messages.append(message)
             self._waiting_bytes += _size(message)
-        self._came.set()
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
     def _flush(self) -> None:
         """Write what the library wants to send; an empty piece is its end of file."""

@@ -22,6 +22,7 @@ from fazt.errors import (
     VersionNotFound,
 )
 from fazt.sites.local_file import ArchiveLimits
+from fazt.sites.manifest import Manifest
 from fazt.sites.names import check_paths, check_site_name, is_private
 from fazt.sites.rules import MAX_FILE_BYTES, Rules, compile_rules
 from fazt.store import blobs, sites, versions
@@ -171,6 +172,14 @@ def commit(connection: apsw.Connection, deploy: Deploy) -> Deployed:
         sites.set_live(connection, site.id, version.number)
         site = sites.get(connection, deploy.site)
     return Deployed(site, version, deploy.live, found is None, False, diff.added, diff.changed, diff.removed, warnings)
+
+
+def manifest(connection: apsw.Connection, hashes: Mapping[str, bytes]) -> Manifest:
+    """Return what `fazt.json` says among files given by path and hash, whose contents are there.
+
+    Raises: InvalidRules, BlobsMissing.
+    """
+    return Rules.from_json(_compile(connection, hashes)).manifest
 
 
 def rollback(connection: apsw.Connection, site: str, version_prefix: str | None) -> Version:

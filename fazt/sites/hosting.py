@@ -43,6 +43,22 @@ class Hosting:
         """Return the URL of a host as visitors see it: `http://host[:port]/`."""
         return self._public_url(host)
 
+    def site_host(self, site: str) -> str:
+        """Return the host that a site has under the server's domain."""
+        if site != ROOT_SITE:
+            return f"{site}.{self.domain}"
+        return f"www.{self.domain}" if self._to_www else self.domain
+
+    def is_platform_host(self, host: str) -> bool:
+        """Tell whether a normalised host is the platform's own: no site's function may ask it anything."""
+        label = host.removesuffix(f".{self.domain}")
+        return label != host and (label in PLATFORM or label == "admin")
+
+    def is_site_host(self, host: str) -> bool:
+        """Tell whether a normalised host lies under the server's domain and is not the platform's own."""
+        under = host == self.domain or host.endswith(f".{self.domain}")
+        return under and not self.is_platform_host(host)
+
     def site_url(self, site: str) -> str:
         """Return the URL of a site."""
         return self.url(self.domain if site == ROOT_SITE else f"{site}.{self.domain}")

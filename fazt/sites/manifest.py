@@ -11,13 +11,16 @@ from typing import Any, Literal, NoReturn, cast
 
 from fazt.errors import InvalidName, InvalidRules
 from fazt.sites import located_json
+from fazt.sites.cron_rules import check_cron
+from fazt.sites.function_rules import READERS, RuleFault
 from fazt.sites.headers import HeaderRule, check_name, check_pattern, check_value
 from fazt.sites.names import check_site_name, shown
 from fazt.sites.redirects import Redirect, check_redirect
+from fazt.sites.room_rules import check_rooms
 
 FILE = "fazt.json"
 MAX_BYTES = 4 << 20
-LATER_KEYS = ("env", "needs", "cron", "mail", "collections", "limits")
+LATER_KEYS = ("env", "needs", "cron", "rooms", "mail", "collections", "limits")
 KEYS = ("name", "title", "version", "spa", "clean_urls", "trailing_slash", "headers", "redirects", *LATER_KEYS)
 
 CleanUrls = bool | Literal["redirect"]
@@ -95,6 +98,14 @@ class _Reading:
             self._refuse("the whole must be an object, in braces")
         for key in self._value:
             self._check_key(key)
+        for key, read in READERS.items():
+            if key in self._value:
+                try:
+                    read(self._value[key])
+                except RuleFault as fault:
+                    self._refuse(fault.message, key, *fault.key)
+        if "rooms" in self._value:
+            check_rooms(self._value["rooms"], lambda message, *keys: self._refuse(message, "rooms", *keys))
         return Manifest(
             name=self._name(),
             title=self._text("title"),
@@ -104,7 +115,7 @@ class _Reading:
             trailing_slash=cast(TrailingSlash, self._choice("trailing_slash", "keep", ("add", "remove", "keep"))),
             headers=tuple(self._headers()),
             redirects=tuple(self._redirects()),
-            rest={key: self._value[key] for key in LATER_KEYS if key in self._value},
+            rest={key: self._value[key] for key in LATER_KEYS if key in self._value} | self._cron(),
         )
 
     def _check_key(self, key: str) -> None:
@@ -114,6 +125,16 @@ class _Reading:
             near = difflib.get_close_matches(key.lower(), KEYS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(KEYS)}"
             self._refuse(f"the key {shown(key)} is not known; {hint}".removesuffix("."), key)
+
+    def _cron(self) -> dict[str, Any]:
+        if "cron" not in self._value:
+            return {}
+        rules = check_cron(
+            self._value["cron"],
+            lambda message, *keys: self._refuse(message, "cron", *keys),
+            lambda at: self._where("cron", at),
+        )
+        return {"cron": [rule.as_json() for rule in rules]}
 
     def _name(self) -> str | None:
         name = self._text("name")

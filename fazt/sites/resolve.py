@@ -39,6 +39,10 @@ RULES_KEPT = 1024
 RULES_KEPT_BYTES = 4 << 20
 EVERYWHERE = "_fazt/"  # the platform's own paths, under every host
 RESERVED = ("api/", "db/")
+FUNCTIONS = "api"  # the folder itself: its index is a function where there is one
+FUNCTION_INDEXES = [f"api/index{suffix}" for suffix in (".js", ".mjs", ".ts", ".mts", ".jsx", ".tsx")]
+DYNAMIC = (b"/api/", b"/db/", b"/_fazt/")
+HOSTS_KEPT = 10_000
 OURS = frozenset(("accept-ranges", "content-length", "etag", "last-modified", "x-content-type-options"))
 NO_CACHE = ("Cache-Control", "no-cache")
 NOSNIFF = ("X-Content-Type-Options", "nosniff")
@@ -92,11 +96,22 @@ class Resolver:
         self._spill = spill
         self._hosting = hosting
         self._rules = RulesCache()
+        # Hosts whose dynamic paths are the application's, and since which change that is known: a call of a function
+        # must not cost a read of the database first.
+        self._dynamic: dict[str, int] = {}
 
     async def __call__(self, host: str, path: bytes, query: bytes) -> Page | None:
         """Return the page of a normalised host, a path as it came and a query without its "?"."""
         generation = self._pages.generation
-        return await self._database.read(self._resolve, generation, host, path, query)
+        dynamic = path.startswith(DYNAMIC)
+        if dynamic and self._dynamic.get(host) == generation:
+            return None
+        page = await self._database.read(self._resolve, generation, host, path, query)
+        if page is None and dynamic:
+            if len(self._dynamic) >= HOSTS_KEPT:
+                self._dynamic.clear()
+            self._dynamic[host] = generation
+        return page
 
     def _resolve(
         self, connection: apsw.Connection, generation: int, host: str, path: bytes, query: bytes
@@ -170,6 +185,9 @@ def find_outcome(
     its_rules = rules.get(connection, version)
     files = Files(connection, version.number, its_rules.root)
     decision = decide(files.find, its_rules, path, encode_query(query), trace)
+    is_function = path.text == FUNCTIONS and decision.status == 404
+    if is_function and versions.find_files(connection, version.number, FUNCTION_INDEXES):
+        return None
     if decision.location:
         return _redirect(place.site, decision.status, decision.location)
     fixed = decision.fixed and path.canonical

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import orjson
 
 from fazt.errors import InvalidRules
+from fazt.sites.cron_rules import CronRule, check_handlers
 from fazt.sites.headers import HeaderRule, HeaderTable, compile_headers
 from fazt.sites.manifest import FILE, Manifest, parse_manifest
 from fazt.sites.names import WEB_FOLDER
@@ -51,6 +52,7 @@ def compile_rules(read: Callable[[str], bytes | None], paths: Collection[str]) -
     root = WEB_FOLDER if any(path.startswith(WEB_FOLDER) for path in paths) else ""
     data = read(FILE) if FILE in paths else None
     manifest = parse_manifest(data) if data is not None else Manifest()
+    check_handlers([CronRule.from_json(rule) for rule in manifest.rest.get("cron", ())], paths)
     redirects = [rule for name in _places("_redirects", root) for rule in compile_redirects(*_text(read, name, paths))]
     headers = [rule for name in _places("_headers", root) for rule in compile_headers(*_text(read, name, paths))]
     value = {

@@ -16,7 +16,7 @@ FIND = "SELECT id, name, live_version, live_since, locked, created_at FROM site 
 LIST_PAGE = """
     SELECT id, name, live_version, live_since, locked, created_at FROM site WHERE name > ? ORDER BY name LIMIT ?
 """
-ADD = "INSERT INTO site (name, created_at) VALUES (?, ?)"
+ADD = "INSERT INTO site (id, name, created_at) SELECT last + 1, ?, ? FROM site_number"
 RENAME = "UPDATE site SET name = ? WHERE id = ?"
 RENAME_TOKENS = "UPDATE token SET site = ? WHERE site = ?"
 RENAME_HOURS = "UPDATE OR REPLACE site_hour SET site = ? WHERE site = ?"

@@ -16,9 +16,11 @@ from fazt._speedups.pages import Pages
 from fazt._speedups.statistics import AccessRing
 from fazt.api.collection import Collector
 from fazt.api.error_log import ErrorLog
+from fazt.api.function_parts import FunctionParts
 from fazt.api.history import History
-from fazt.server import make_api, make_hosting, make_spill
+from fazt.server import make_api, make_functions, make_hosting, make_spill
 from fazt.settings import Settings
+from fazt.sites.hosting import Hosting
 from fazt.sites.pack import Piece, encode
 from fazt.store.database import Database
 
@@ -53,9 +55,10 @@ class Api:
         self.errors = ErrorLog()
         self.spill = make_spill(settings, database)
         self.collector = Collector(database)
-        self.history = History(database, self.pages, self.ring, self.errors, keep_lines=50)
         self.woken = 0
         hosting = make_hosting(settings)
+        self.functions = runner.run(self._make_functions(settings, hosting))
+        self.history = History(database, self.pages, self.ring, self.errors, self.functions.log, keep_lines=50)
         self.app = make_api(
             settings,
             hosting,
@@ -66,8 +69,15 @@ class Api:
             self.history,
             self._wake,
             lambda: 3,
+            self.functions,
             1000,
         )
+
+    async def _make_functions(self, settings: Settings, hosting: Hosting) -> FunctionParts:
+        return make_functions(settings, hosting, self.database, spares=0)
+
+    def close(self) -> None:
+        self.runner.run(self.functions.stop())
 
     def _wake(self) -> None:
         self.woken += 1
@@ -169,5 +179,6 @@ def opened(path: Path, settings: Settings | None = None) -> Iterator[Api]:
         try:
             yield api
         finally:
+            api.close()
             api.spill.close()
             database.close()

@@ -16,6 +16,7 @@ from fazt.errors import StorageFull
 from fazt.store import tokens
 
 ANY_VERSION = "live"
+ANY_CALL = "0123456789abcdef"
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 # call, body -> the action it takes, and whether a token for the site `blog` may make it
 CALLS: list[tuple[str, str, Any, str, bool]] = [
@@ -63,6 +64,44 @@ CALLS: list[tuple[str, str, Any, str, bool]] = [
     ("GET", "/api/tokens", None, "admin", False),
     ("POST", "/api/tokens", {"actions": ["read"]}, "admin", False),
     ("DELETE", "/api/tokens/fazt_xyz", None, "admin", False),
+    ("GET", "/api/sites/blog/kv", None, "read", True),
+    ("GET", "/api/sites/blog/kv/a", None, "read", True),
+    ("PUT", "/api/sites/blog/kv/a", {"value": 1}, "admin", True),
+    ("DELETE", "/api/sites/blog/kv/a", None, "admin", True),
+    ("GET", "/api/sites/blog/env", None, "read", True),
+    ("PUT", "/api/sites/blog/env/A", {"value": "1"}, "deploy", True),
+    ("DELETE", "/api/sites/blog/env/A", None, "deploy", True),
+    ("GET", "/api/sites/blog/secrets", None, "read", True),
+    ("PUT", "/api/sites/blog/secrets/A", {"value": "1"}, "deploy", True),
+    ("DELETE", "/api/sites/blog/secrets/A", None, "deploy", True),
+    ("POST", "/api/sites/blog/call", {"path": "/api/hello"}, "deploy", True),
+    ("GET", "/api/cron/blog/x/history", None, "read", True),
+    ("POST", "/api/cron/blog/x/run", None, "admin", True),
+    ("POST", "/api/cron/blog/x/pause", None, "admin", True),
+    ("POST", "/api/cron/blog/x/resume", None, "admin", True),
+    ("GET", "/api/sites/other/kv", None, "read", False),
+    ("GET", "/api/sites/other/kv/a", None, "read", False),
+    ("PUT", "/api/sites/other/kv/a", {"value": 1}, "admin", False),
+    ("DELETE", "/api/sites/other/kv/a", None, "admin", False),
+    ("GET", "/api/sites/other/env", None, "read", False),
+    ("PUT", "/api/sites/other/env/A", {"value": "1"}, "deploy", False),
+    ("DELETE", "/api/sites/other/env/A", None, "deploy", False),
+    ("GET", "/api/sites/other/secrets", None, "read", False),
+    ("PUT", "/api/sites/other/secrets/A", {"value": "1"}, "deploy", False),
+    ("DELETE", "/api/sites/other/secrets/A", None, "deploy", False),
+    ("POST", "/api/sites/other/call", {"path": "/api/hello"}, "deploy", False),
+    ("GET", "/api/cron/other/x/history", None, "read", False),
+    ("POST", "/api/cron/other/x/run", None, "admin", False),
+    ("POST", "/api/cron/other/x/pause", None, "admin", False),
+    ("POST", "/api/cron/other/x/resume", None, "admin", False),
+    ("GET", "/api/jobs", None, "read", True),
+    ("GET", "/api/jobs?site=other", None, "read", False),
+    ("POST", "/api/jobs/nothing/retry", None, "admin", True),
+    ("POST", "/api/jobs/nothing/cancel", None, "admin", True),
+    ("GET", "/api/cron", None, "read", True),
+    ("GET", "/api/cron?site=other", None, "read", False),
+    ("GET", f"/api/calls/{ANY_CALL}", None, "read", True),
+    ("POST", f"/api/calls/{ANY_CALL}/replay", None, "deploy", True),
 ]
 ALL = {"read", "deploy", "admin"}
 
@@ -81,19 +120,24 @@ def test_each_route_names_an_action_and_is_in_the_matrix() -> None:
             return Nothing()
 
     # The resources keep what they are given; making the routes touches none of it.
-    from fazt.api import blobs, deploys, domains, logs, sites, status, versions
+    from fazt.api import blobs, cron, deploys, domains, environment, functions, jobs, kv, logs, sites, status, versions
     from fazt.api import tokens as token_calls
 
     nothing: Any = Nothing()
     resources = [
         sites.Sites(nothing, nothing, nothing),
-        deploys.Deploys(nothing, nothing, nothing, nothing, nothing),
+        deploys.Deploys(nothing, nothing, nothing, nothing, nothing, nothing),
         versions.Versions(nothing, nothing, nothing),
         blobs.Blobs(nothing, nothing),
         domains.Domains(nothing, nothing),
         token_calls.Tokens(nothing),
-        status.Status(nothing, nothing, nothing, nothing, nothing, None),
+        status.Status(nothing, nothing, nothing, nothing, nothing, nothing, None),
         logs.Logs(nothing, nothing),
+        functions.Functions(nothing, nothing, nothing, nothing),
+        kv.Kv(nothing),
+        environment.EnvironmentCalls(nothing),
+        jobs.Jobs(nothing, nothing, nothing),
+        cron.Cron(nothing, nothing, nothing),
     ]
     app = routes(resources)
     assert app.routes
@@ -108,8 +152,10 @@ def test_each_route_names_an_action_and_is_in_the_matrix() -> None:
                 if wanted_method == method and route.path_regex.match(target.partition("?")[0])
             ]
             assert named[0].action in tested, f"{method} {route.path} is not in the matrix"
-            row = re.compile(rf"\| `{method} {re.escape(route.path)}[`?].*\| {named[0].action} \|")
-            assert row.search(DOCUMENT), f"docs/api.md does not say that {method} {route.path} takes {named[0].action}"
+            row = re.compile(rf"\| `{method} {re.escape(route.path_format)}[`?].*\| {named[0].action} \|")
+            assert row.search(DOCUMENT), (
+                f"docs/api.md does not say that {method} {route.path_format} takes {named[0].action}"
+            )
 
 
 @pytest.mark.parametrize(("method", "target", "body", "action", "scoped"), CALLS)

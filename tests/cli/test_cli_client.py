@@ -9,7 +9,7 @@ import socketserver
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -272,8 +272,8 @@ class Opened:
         self.open_now = 0
         self.when_busy: Callable[[], None] = lambda: None
 
-    @contextlib.contextmanager
-    def open_api(self, path: Path, _: Any) -> Iterator[Application]:
+    @contextlib.asynccontextmanager
+    async def open_api(self, path: Path, _: Any) -> AsyncIterator[Application]:
         if self.busy:
             self.busy -= 1
             self.when_busy()

@@ -252,6 +252,15 @@ TRAFFIC = {
     "p95_ms": 0.5,
     "p99_ms": 1.0,
 }
+CALLED = {
+    "name": "blog",
+    "calls": 1200,
+    "failed": 3,
+    "heavy": 1,
+    "memory_bytes": 9_000_000,
+    "duration_ms": {"p50": 1.5, "p95": 3.0, "p99": 9.25},
+    "cpu_ms": {"p50": 0.2, "p95": 0.5, "p99": 2.0},
+}
 STATUS = {
     "version": "0.1.0",
     "pid": 7,
@@ -264,6 +273,7 @@ STATUS = {
     "cache": PAGES,
     "spill": SPILL,
     "sites": [TRAFFIC],
+    "functions": {"runners": 1, "started": 2, "memory_bytes": 9_000_000, "sites": [CALLED]},
 }
 
 
@@ -272,8 +282,10 @@ def test_status(run: Callable[..., Any], server: Any) -> None:
     out = run("status").out
     for text in ("process 7", "1 site, 2 versions", "60.0 MB", "90 %", "2xx 8 4xx 2", "0.25 / 1.00 ms"):
         assert text in out
+    for text in ("1,200", "1.5 / 9.2 ms", "0.2 / 2.0 ms", "9.0 MB"):
+        assert text in out
     assert orjson.loads(run("status", "--json").out) == STATUS
-    server.answers["GET", "/api/status"] = (200, STATUS | {"started_at": None, "sites": []})
+    server.answers["GET", "/api/status"] = (200, STATUS | {"started_at": None, "sites": [], "functions": {"sites": []}})
     out = run("status").out
     assert "not running" in out
     assert "REQUESTS" not in out

@@ -232,7 +232,11 @@ def test_refused(edge: FakeEdge, way: str, caplog: pytest.LogCaptureFixture) -> 
         ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",),
         ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: short"),
         ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: !!!"),
-        ("Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "X: " + "x" * 9000),
+        (
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Extensions: permessage-deflate; =",
+        ),
     ],
 )
 def test_bad_handshakes(edge: FakeEdge, fields: tuple[str, ...]) -> None:
@@ -358,6 +362,110 @@ def test_send_waits_for_a_client_that_does_not_read(edge: FakeEdge) -> None:
     browser.client.vanish()
     assert len(SEEN) < 8
     assert not asyncio.all_tasks(edge.loop)
+
+
+class Post:
+    """An application that sends frames from outside of its task."""
+
+    def __init__(self, edge: FakeEdge, *, compress: bool = False) -> None:
+        self.compress = compress
+        self.ended: list[Any] = []
+        edge.app = self.run
+
+    async def run(self, scope: Any, receive: Any, send: Any) -> None:
+        self.post = scope["extensions"]["fazt"]["websocket.post"]
+        self.hang_up = scope["extensions"]["fazt"]["websocket.close"]
+        await receive()
+        assert not self.post(FRAME)
+        self.hang_up(1013, "too early")
+        await send({"type": "websocket.accept", "compress": self.compress})
+        while (message := await receive())["type"] != "websocket.disconnect":
+            await send({"type": "websocket.send", "text": message["text"]})
+        self.ended.append((message["code"], message["reason"]))
+
+
+FRAME = b"\x81\x05hello"
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_frames_are_posted_without_waiting(edge: FakeEdge, compress: bool) -> None:
+    app = Post(edge, compress=compress)
+    browser = opened(edge, deflate=True)
+    assert bool(browser.sans_io.extensions) == compress
+    assert app.post(FRAME)
+    assert app.post(b"\x81\x7e\x01\x00" + b"x" * 256)
+    browser.sans_io.send_text(b"answered between them")
+    browser.go()
+    assert app.post(FRAME)
+    assert browser.look().contents(Opcode.TEXT) == [b"hello", b"x" * 256, b"answered between them", b"hello"]
+
+
+def test_what_waits_for_a_client_is_bounded_in_bytes(edge: FakeEdge) -> None:
+    app = Post(edge)
+    browser = opened(edge)
+    other = opened(edge)
+    assert app.post(FRAME)
+    assert other.look().contents(Opcode.TEXT) == [b"hello"]
+    app = Post(edge)
+    slow = opened(edge)
+    slow.client.transport.stalled = True
+    frame = b"\x82\x7e\x27\x10" + b"x" * 10_000
+    posted = 0
+    while app.post(frame):
+        posted += 1
+    assert posted == 262_144 // len(frame) + 1
+    slow.client.transport.stalled = False
+    slow.client.transport.drain()
+    edge.settle()
+    assert app.post(frame)
+    assert len(slow.look().contents(Opcode.BINARY)) == posted + 1
+    assert browser.client.closed is False
+
+
+def test_what_waits_for_a_client_is_bounded_in_number(edge: FakeEdge) -> None:
+    app = Post(edge)
+    browser = opened(edge)
+    browser.client.transport.stalled = True
+    posted = 0
+    while app.post(FRAME):
+        posted += 1
+    assert 1_000 <= posted <= 1_050
+    browser.client.transport.drain(len(FRAME) * 500)  # a client that reads, though always a little late
+    for _ in range(20_000):
+        assert app.post(FRAME)
+        browser.client.transport.drain(len(FRAME))
+
+
+def test_a_client_is_hung_up_on_behind_what_it_was_sent(edge: FakeEdge) -> None:
+    app = Post(edge)
+    browser = opened(edge)
+    browser.client.transport.stalled = True
+    while app.post(b"\x82\x7e\x27\x10" + b"x" * 10_000):
+        pass
+    app.hang_up(1013, "too slow")
+    app.hang_up(1000, "again")
+    assert not app.post(FRAME)
+    edge.settle()
+    assert app.ended == [(1013, "too slow")]  # without waiting for the client
+    sweep(browser, 29)
+    assert not browser.client.transport.aborted
+    browser.client.transport.stalled = False
+    browser.client.transport.drain()
+    browser.look().go()
+    assert (browser.sans_io.close_code, browser.sans_io.close_reason) == (1013, "too slow")
+    assert len(browser.contents(Opcode.BINARY)) == 27
+    assert browser.client.closed
+
+
+def test_a_client_that_never_reads_again_is_cut(edge: FakeEdge) -> None:
+    app = Post(edge)
+    browser = opened(edge)
+    browser.client.transport.stalled = True
+    app.post(FRAME)
+    app.hang_up(1013, "")
+    sweep(browser, 32)
+    assert browser.client.transport.aborted
+    assert not app.post(FRAME)
 
 
 def test_a_lost_connection_is_told(edge: FakeEdge) -> None:

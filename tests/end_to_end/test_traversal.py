@@ -7,8 +7,8 @@ import pytest
 from loopback import FaztServer
 
 SECRETS = {
-    "api/secret.js": "SECRET-function",
-    "api/nested/[id].js": "SECRET-nested",
+    "api/secret.js": "// SECRET-function\nexport const GET = () => new Response('an answer');\n",
+    "api/nested/[id].js": "// SECRET-nested\nexport const GET = () => new Response('an answer');\n",
     "fazt.json": '{"name": "inner", "title": "SECRET-manifest"}',
     "_redirects": "/SECRET-redirect / 301\n",
     "_headers": "/*\n  X-Note: outside\n",
@@ -72,7 +72,7 @@ def test_nothing_private_is_served(guarded: FaztServer) -> None:
         for forbidden in (b"SECRET", b"OUTSIDE", b"root:", b"SQLite format"):
             assert forbidden not in answer, (path, answer[-300:])
         if status == 200:
-            assert answer.endswith(b"PUBLIC"), (path, answer[-100:])
+            assert answer.endswith((b"PUBLIC", b"an answer")), (path, answer[-100:])
         if status in (301, 308):
             location = next(line for line in answer.split(b"\r\n") if line.lower().startswith(b"location:"))[9:].strip()
             assert location.startswith(b"/"), (path, location)

@@ -27,7 +27,8 @@ def test_every_key() -> None:
           {"from": "/a", "to": "/b"},
           {"from": "/c/*", "to": "/d/:splat", "status": 302, "force": true, "query": {"x": ":x"}}
         ],
-        "env": {"A": 1}, "needs": ["kv"], "cron": [], "mail": null, "collections": {}, "limits": {"cpu_ms": 50.5}
+        "env": {"A": "1"}, "needs": {"net": ["example.org"]}, "cron": [], "mail": null, "collections": {},
+        "limits": {"cpu_s": 0.5}
         }"""
     )
     assert (manifest.name, manifest.title, manifest.version) == ("blog", "My blog", "1.2")
@@ -46,12 +47,12 @@ def test_every_key() -> None:
     )
     assert (second.status, second.force, second.conditions) == (302, True, (("x", ":x"),))
     assert manifest.rest == {
-        "env": {"A": 1},
-        "needs": ["kv"],
+        "env": {"A": "1"},
+        "needs": {"net": ["example.org"]},
         "cron": [],
         "mail": None,
         "collections": {},
-        "limits": {"cpu_ms": 50.5},
+        "limits": {"cpu_s": 0.5},
     }
     assert Manifest.from_json(orjson.loads(orjson.dumps(manifest.as_json()))) == manifest
 
@@ -127,6 +128,9 @@ def test_nothing_said() -> None:
         ('{"redirects": [\n{"from": "/a", "to": "/b", "status": 99}]}', 2, "status 99"),
         ('{"redirects": {\n"/a": "//b"}}', 2, "two slashes"),
         ('{"redirects": {"/a": 1}}', 1, "needs from and to"),
+        ('{\n"rooms": []}', 2, "rooms must be an object"),
+        ('{"rooms": {\n"a b": {}}}', 2, "'a b' is no name of rooms"),
+        ('{"rooms": {"chat": {\n"join": "all"}}}', 2, "join must be"),
     ],
 )
 def test_what_is_refused(text: str, line: int, words: str) -> None:

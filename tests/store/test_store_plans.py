@@ -8,7 +8,21 @@ import apsw
 import apsw.ext
 import pytest
 
-from fazt.store import blobs, changes, domains, log_lines, sites, statistics, tokens, versions
+from fazt.store import (
+    blobs,
+    changes,
+    domains,
+    environment,
+    kv,
+    log_lines,
+    programs,
+    queue,
+    schedules,
+    sites,
+    statistics,
+    tokens,
+    versions,
+)
 from fazt.store.database import Database
 
 # What looks at a whole table on purpose, and why that is all right.
@@ -18,12 +32,29 @@ WHOLE = {
     "blobs.TO_COMPRESS": "an index of only those that wait",
     "sites.COUNT": "for the status page only",
     "versions.COUNT_ALL": "for the status page only",
+    "programs.ANY": "ends at the first row",
+    "sites.ADD": "of site_number, which has one row",
     "sites.RENAME_TOKENS": "there are few tokens",
+    "queue.SITES": "at the start only: one row of each site that ever had jobs",
     "log_lines.SINCE": "bounded by the number of lines that are kept",
     "log_lines.SINCE_SITE": "bounded by the number of lines that are kept",
     "log_lines.TRIM": "bounded by the number of lines that are kept",
 }
-MODULES = [blobs, changes, domains, log_lines, sites, statistics, tokens, versions]
+MODULES = [
+    blobs,
+    changes,
+    domains,
+    environment,
+    kv,
+    log_lines,
+    programs,
+    queue,
+    schedules,
+    sites,
+    statistics,
+    tokens,
+    versions,
+]
 STATEMENTS = ("SELECT", "INSERT", "UPDATE", "DELETE")
 
 

@@ -1,0 +1,81 @@
+"""`/api/sites/{site}/env` and `/secrets`: what a site's functions are started with.
+
+Who may deploy may write both: whoever puts code into a site can read all of it there anyway. Rule: a secret goes in and
+never comes out.
+"""
+
+from typing import Annotated, Any
+
+import apsw
+from fastapi import FastAPI, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from fazt.api.access import Deployer, Reader
+from fazt.api.answers import answer, no_content
+from fazt.api.times import iso
+from fazt.data import environment
+from fazt.store.database import Database
+from fazt.store.environment import Variable
+
+
+class NewValue(BaseModel):
+    """The value that a name is to have."""
+
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+    value: Annotated[str, Field(repr=False)]
+
+
+class EnvironmentCalls:
+    """The calls about variables and secrets."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add_to(self, app: FastAPI) -> None:
+        """Add the routes."""
+        app.add_api_route("/api/sites/{site}/env", self.list_env, methods=["GET"])
+        app.add_api_route("/api/sites/{site}/env/{name}", self.set_variable, methods=["PUT"])
+        app.add_api_route("/api/sites/{site}/env/{name}", self.remove_variable, methods=["DELETE"], status_code=204)
+        app.add_api_route("/api/sites/{site}/secrets", self.list_secrets, methods=["GET"])
+        app.add_api_route("/api/sites/{site}/secrets/{name}", self.set_secret, methods=["PUT"])
+        app.add_api_route("/api/sites/{site}/secrets/{name}", self.remove_secret, methods=["DELETE"], status_code=204)
+
+    async def list_env(self, caller: Reader, site: str) -> Response:
+        """List the variables of a site with their values, in order of their names."""
+        return answer(await self._database.read(_list_env, site))
+
+    async def set_variable(self, caller: Deployer, site: str, name: str, body: NewValue) -> Response:
+        """Give a variable a value."""
+        made = await self._database.write(environment.put, site, name, body.value, False)
+        return answer(_json(made) | {"value": body.value})
+
+    async def remove_variable(self, caller: Deployer, site: str, name: str) -> Response:
+        """Take a variable away."""
+        await self._database.write(environment.remove, site, name, False)
+        return no_content()
+
+    async def list_secrets(self, caller: Reader, site: str) -> Response:
+        """List the names of a site's secrets."""
+        return answer(await self._database.read(_list_secrets, site))
+
+    async def set_secret(self, caller: Deployer, site: str, name: str, body: NewValue) -> Response:
+        """Give a secret a value, which is never shown again."""
+        return answer(_json(await self._database.write(environment.put, site, name, body.value, True)))
+
+    async def remove_secret(self, caller: Deployer, site: str, name: str) -> Response:
+        """Take a secret away."""
+        await self._database.write(environment.remove, site, name, True)
+        return no_content()
+
+
+def _json(variable: Variable) -> dict[str, Any]:
+    return {"name": variable.name, "updated_at": iso(variable.updated_at)}
+
+
+def _list_env(connection: apsw.Connection, site: str) -> Any:
+    found = environment.list_env(connection, site)
+    return {"items": [_json(variable) | {"value": value} for variable, value in found], "next": None}
+
+
+def _list_secrets(connection: apsw.Connection, site: str) -> Any:
+    return {"items": [_json(variable) for variable in environment.list_secrets(connection, site)], "next": None}

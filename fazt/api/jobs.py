@@ -1,0 +1,97 @@
+"""`/api/jobs`: what waits, runs, is done or failed; trying again and cancelling."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+import apsw
+import orjson
+from fastapi import FastAPI, Query, Response
+
+from fazt.api.access import FilteredAdmin, FilteredReader, check
+from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, number_cursor
+from fazt.api.times import iso
+from fazt.auth.tokens import Principal
+from fazt.store import queue, sites
+from fazt.store.database import Database, now_ms
+from fazt.store.queue import QueuedJob
+
+State = Literal["waiting", "running", "done", "failed", "cancelled"]
+
+
+class Jobs:
+    """The calls about jobs; `wake` has the queue looked at, `interrupt` ends the run of a job (its id)."""
+
+    def __init__(self, database: Database, wake: Callable[[], None], interrupt: Callable[[str], None]) -> None:
+        self._database = database
+        self._wake = wake
+        self._interrupt = interrupt
+
+    def add_to(self, app: FastAPI) -> None:
+        """Add the routes."""
+        app.add_api_route("/api/jobs", self.list_page, methods=["GET"])
+        app.add_api_route("/api/jobs/{id}/retry", self.retry, methods=["POST"])
+        app.add_api_route("/api/jobs/{id}/cancel", self.cancel, methods=["POST"])
+
+    async def list_page(
+        self,
+        caller: FilteredReader,
+        site: Annotated[str | None, Query(max_length=253)] = None,
+        state: State | None = None,
+        limit: Limit = DEFAULT_ITEMS,
+        after: After = None,
+    ) -> Response:
+        """List the jobs of a site, or of all, newest first."""
+        if site is not None:
+            check(caller, "read", site)
+        return answer(await self._database.read(_list, site or caller.site, state, number_cursor(after), limit))
+
+    async def retry(self, caller: FilteredAdmin, id: str) -> Response:
+        """Run a job that failed, was cancelled or waits, as soon as there is room."""
+        job = await self._database.write(_retry, caller, id)
+        self._wake()
+        return answer(job_json(job))
+
+    async def cancel(self, caller: FilteredAdmin, id: str) -> Response:
+        """Cancel a job that waits or runs."""
+        job = await self._database.write(_cancel, caller, id)
+        self._interrupt(id)
+        return answer(job_json(job))
+
+
+def job_json(job: QueuedJob) -> dict[str, Any]:
+    """Return a job as JSON has it."""
+    return {
+        "id": job.id,
+        "site": job.site,
+        "kind": job.kind,
+        "name": job.name,
+        "handler": job.handler,
+        "state": job.state,
+        "attempts": job.attempts,
+        "max_attempts": job.max_attempts,
+        "unique": job.unique_key,
+        "data": orjson.Fragment(job.data),
+        "result": None if job.result is None else orjson.Fragment(job.result),
+        "error": job.error,
+        "run_at": iso(job.run_at),
+        "scheduled_at": iso(job.scheduled_at),
+        "created_at": iso(job.created_at),
+        "started_at": iso(job.started_at),
+        "finished_at": iso(job.finished_at),
+    }
+
+
+def _list(connection: apsw.Connection, site: str | None, state: str | None, before: int | None, limit: int) -> Any:
+    site_id = None if site is None else sites.get(connection, site).id
+    found = queue.list_page(connection, site_id, state, before, limit + 1)
+    return list_answer(found, limit, job_json, lambda job: str(job.number))
+
+
+def _retry(connection: apsw.Connection, caller: Principal, id: str) -> QueuedJob:
+    check(caller, "admin", queue.get(connection, id).site)
+    return queue.retry(connection, id, now_ms())
+
+
+def _cancel(connection: apsw.Connection, caller: Principal, id: str) -> QueuedJob:
+    check(caller, "admin", queue.get(connection, id).site)
+    return queue.cancel(connection, id, now_ms())
