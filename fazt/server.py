@@ -49,7 +49,7 @@ from fazt.functions.workshop import Workshop
 from fazt.jobs.clock import SystemClock
 from fazt.jobs.jobs import Jobs
 from fazt.jobs.operations import jobs_operations
-from fazt.outbound import Outbound
+from fazt.outbound.client import Outbound
 from fazt.settings import Settings, listen_address, memory_limit_bytes, public_url, socket_path
 from fazt.sites.archive import ArchiveLimits
 from fazt.sites.builtin import install_builtin

@@ -26,7 +26,7 @@ from fazt.functions.targets import Target, Targets
 from fazt.functions.workshop import Workshop
 from fazt.jobs.jobs import Jobs
 from fazt.jobs.running import JobRun, RunResult
-from fazt.outbound import Outbound
+from fazt.outbound.client import Outbound
 from fazt.sites.cron_rules import find_handler
 from fazt.sites.room_rules import read_rooms
 from fazt.store.changes import Change

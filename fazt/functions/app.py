@@ -20,7 +20,7 @@ from fazt.functions.service import Service, Underway
 from fazt.functions.streams import Streams
 from fazt.functions.targets import Target, Targets
 from fazt.functions.turns import Turns
-from fazt.outbound import LOOP_HEADER
+from fazt.outbound.client import LOOP_HEADER
 from fazt.sites.hosting import Hosting
 
 Scope = MutableMapping[str, Any]
@@ -134,6 +134,7 @@ class _Exchange:
         finally:
             watcher.cancel()
             self._let_pieces_go()
+            self._service.answered(underway)
 
     # --- the request ---
 

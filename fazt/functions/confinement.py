@@ -25,6 +25,7 @@ NUMBER_AT, ARCH_AT = 0, 4  # in struct seccomp_data
 X32_BIT = 0x40000000
 NOBODY = 65534
 NICENESS = 5
+LIBC = ctypes.CDLL(None, use_errno=True)  # once, in the zygote: what a runner does after the fork is its own memory
 
 # What V8 and libc need once everything is open. Not among them: open, socket, connect, clone, execve, kill, ptrace ...
 _ALLOWED: dict[str, tuple[int, int, set[int]]] = {  # by machine: its mark, the number of seccomp(2), what is allowed
@@ -114,8 +115,7 @@ def refuse_everything_else() -> None:
     program = _program(arch, sorted(allowed))
     instructions = ctypes.create_string_buffer(program, len(program))
     filter_program = _Program(len(program) // 8, ctypes.addressof(instructions))
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.syscall(number, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(filter_program)):
+    if LIBC.syscall(number, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(filter_program)):
         raise OSError(ctypes.get_errno(), "seccomp refused the filter")
 
 
@@ -140,7 +140,6 @@ def _program(arch: int, allowed: list[int]) -> bytes:
 
 
 def _prctl(option: int, value: int) -> None:
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(option, value, 0, 0, 0):
+    if LIBC.prctl(option, value, 0, 0, 0):
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code))

@@ -6,19 +6,20 @@ Rule: what may take more than about 50 microseconds never runs on the event loop
 """
 
 import hashlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from fazt.data.caller import Caller, Operation
-from fazt.errors import CryptoNotSupported, InvalidInput
+from fazt.errors import CryptoFailed, CryptoNotSupported, InvalidInput
 from fazt.functions import webcrypto_ciphers as ciphers
 from fazt.functions import webcrypto_derivation as derivation
 from fazt.functions import webcrypto_jwk as jwk
 from fazt.functions import webcrypto_keys as keys
 from fazt.functions import webcrypto_signatures as signatures
 from fazt.functions.webcrypto_input import HASHES, MAX_UNSIGNED, Asked, look_up, read, read_value, whole_number
-from fazt.functions.webcrypto_pieces import PIECE_BYTES, Pieces
+from fazt.functions.webcrypto_pieces import PIECE_BYTES, Held, Pieces
 from fazt.functions.webcrypto_turns import Turns
 
 SHORT_BYTES = 16_384  # 10 to 33 microseconds of SHA-512, HMAC or AES
@@ -26,6 +27,7 @@ SHORT_CHECK_BYTES = 4_096
 SHORT_RSA_KEY_BYTES = 294  # SubjectPublicKeyInfo of 2048 bits with an exponent of three bytes
 SHORT_DERIVED_BITS = 512
 SHORT_DERIVATION_BYTES = 1_024
+MOST_SPENT_S = 5.0  # of one call, on all threads together: what the server computes for it counts nowhere else
 Answer = tuple[Any, bytes]
 
 
@@ -64,12 +66,25 @@ def _operation(kind: _Kind, turns: Turns, pieces: Pieces) -> Operation:
         else:
             asked = read(value, pieces.take(pieces.of(caller), _number(number)))
         held = pieces.of(caller)
-        answer, result = await turns.run(caller.site_id, asked.size, lambda: kind.work(asked))
+        answer, result = await turns.run(caller.site_id, asked.size, lambda: _bounded(kind, asked, held))
         if len(result) <= PIECE_BYTES:
             return answer, result
         return {"pull": pieces.keep(held, result), "size": len(result)}, b""
 
     return run
+
+
+def _bounded(kind: _Kind, asked: Asked, held: Held) -> Answer:
+    """Do what is asked, on a thread whose turn has come: perhaps long after, when nobody waits for it any more."""
+    if not held.is_open:
+        raise CryptoFailed("The call that asked for this has ended.")
+    if held.spent_s >= MOST_SPENT_S:
+        raise CryptoFailed(f"A call has {MOST_SPENT_S:g} s of CPU time for slow operations of crypto.subtle.")
+    began = time.thread_time()
+    try:
+        return kind.work(asked)
+    finally:
+        held.spent_s += time.thread_time() - began
 
 
 # --- what is done ----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ Rule: one call of JavaScript handles one frame, so that its time belongs to the 
 
 import os
 import sys
+from collections.abc import Callable
 
 from libc.errno cimport EAGAIN, EINTR, errno
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
@@ -30,6 +31,10 @@ cdef extern from "<dlfcn.h>" nogil:
 cdef extern from "<time.h>" nogil:
     int CLOCK_THREAD_CPUTIME_ID
     int CLOCK_PROCESS_CPUTIME_ID
+
+
+cdef extern from "<malloc.h>" nogil:
+    int malloc_trim(size_t)
 
 
 cdef extern from "<poll.h>" nogil:
@@ -134,6 +139,8 @@ cdef enum:
     SLICED = 2
     SETTLED = 3
     BELL = 4
+    HELD = 5
+    COLLECTED = 6
 
 # A frame's head, six 32-bit words: length of the rest, kind, call, seq, length of the JSON, microseconds of CPU
 cdef enum:
@@ -169,7 +176,18 @@ cdef enum:
     RANDOM_BYTES = 65536
     SHORT_US = 20000  # nearer to the limit an alarm counts as having come in time
     BUFFER_BYTES = 65536
+    COLLECT_AFTER = 500  # slices: fewer leave too little behind
+    COLLECT_IDLE_MS = 2000
     CALLS = 4096
+
+# The collection that gives back the most; V8_FLAGS in zygote.py give it its name. V8 lets nobody delete that: it stays
+# as one more undefined name, and what it stood for is in nobody's reach.
+COLLECT = b"""(() => {
+  const collect = globalThis.__collect;
+  globalThis.__collect = undefined;
+  const wanted = { __proto__: null, type: "major", execution: "sync", flavor: "last-resort" };
+  return () => { collect(wanted); };
+})()"""
 
 cdef double NEVER_MS = 1e15
 cdef int sock = -1
@@ -180,6 +198,9 @@ cdef fazt_value* slice_function
 cdef fazt_value* undefined_value
 cdef fazt_value* no_arguments
 cdef fazt_value* nothing_function
+cdef fazt_value* collect_function
+cdef uint32_t slices = 0  # since garbage was collected because there was nothing else to do
+cdef object held_work = None
 cdef uint8_t buffer[BUFFER_BYTES]  # what was read and not taken yet
 cdef ssize_t buffered_from = 0
 cdef ssize_t buffered_to = 0
@@ -346,9 +367,25 @@ cdef bint timer_is_due() noexcept nogil:
     return False
 
 
+cdef bint is_time_to_collect() noexcept nogil:
+    """Wait for a frame; tell whether none came for a while, and there may be much garbage."""
+    cdef pollfd waiting
+    if open_calls or slices < COLLECT_AFTER or buffered_from != buffered_to:
+        return False
+    waiting.fd = sock
+    waiting.events = POLLIN
+    return poll(&waiting, 1, COLLECT_IDLE_MS) == 0
+
+
 cdef void next_slice() noexcept nogil:
     """Have the script handle the next frame, or a timer that is due."""
+    global slices
     cdef uint32_t head[6]
+    if is_time_to_collect():
+        slices = 0
+        mr_call_function(context, collect_function, undefined_value, no_arguments, COLLECTED)
+        return
+    slices += 1
     memset(head, 0, HEAD)  # kind TIMERS_DUE
     if not timer_is_due():
         receive_all(<uint8_t*>head, HEAD)
@@ -425,9 +462,31 @@ cdef void on_callback(uint64_t number, fazt_value* value) noexcept nogil:
     elif number == BELL:
         on_bell(number)
         mr_free_value(context, value)
+    elif number == COLLECTED:
+        mr_free_value(context, value)
+        malloc_trim(0)
+        next_slice()
+    elif number == HELD:
+        mr_free_value(context, value)
+        with gil:
+            do_held_work()
     else:
         answer = value
         sem_post(&evaluated)
+
+
+cdef void do_held_work() noexcept:
+    """Do Python's work on the isolate's thread; what is forked in it returns from here with the isolate at hand."""
+    global held_work
+    work = held_work
+    held_work = None
+    try:
+        work()
+    except BaseException as error:
+        sys.stderr.write(f"{type(error).__name__}: {error}\n")
+        _exit(1)
+    if sock == -1:  # the process in which the isolate was made: nothing is left to do
+        _exit(0)
 
 
 cdef fazt_value* evaluate(const char* source, size_t length) except NULL:
@@ -476,26 +535,14 @@ def load(library: str, unicode_data: str, flags: str) -> None:
     sem_init(&evaluated, 0, 0)
 
 
-def warm() -> None:
-    """Make an isolate and let it go: what all isolates share is then made once, before any fork."""
-    global context
-    context = mr_init_context(on_callback)
-    evaluate(b"1", 1)
-    mr_free_context(context)
-    context = 0
-
-
-def prepare(socket: int, source: bytes, *, heap_bytes: int, cpu_cap_s: float) -> None:
+def prepare(source: bytes) -> None:
     """Make the isolate and evaluate `source`, whose value is the function that handles a frame.
 
     The script finds `__sab` (the shared memory) and `__bell` (what has this driver look into it) among its globals.
     """
-    global sock, context, shared, words, floats, out_region, origin_ms, slice_function, undefined_value, no_arguments
-    global cpu_cap_us, nothing_function
-    sock = socket
-    cpu_cap_us = <uint64_t>(cpu_cap_s * 1e6)
+    global context, shared, words, floats, out_region, origin_ms, slice_function, undefined_value, no_arguments
+    global nothing_function, collect_function
     context = mr_init_context(on_callback)
-    mr_set_hard_memory_limit(context, heap_bytes)
     cdef size_t total = CONTROL_BYTES + IN_BYTES + OUT_BYTES + RANDOM_BYTES
     code = f"globalThis.__sab = new SharedArrayBuffer({total})".encode()
     cdef fazt_value* memory = evaluate(code, len(code))
@@ -515,7 +562,39 @@ def prepare(socket: int, source: bytes, *, heap_bytes: int, cpu_cap_s: float) ->
     undefined_value = evaluate(b"undefined", 9)
     no_arguments = evaluate(b"[]", 2)
     nothing_function = evaluate(b"() => {}", 8)
+    collect_function = evaluate(COLLECT, len(COLLECT))
     slice_function = evaluate(source, len(source))
+    malloc_trim(0)  # what it took to compile the script
+
+
+def hold(work: Callable[[], None]) -> None:
+    """Do `work` on the thread of the isolate, which a process keeps that is forked there; never returns.
+
+    Where `work` returns in such a process, which `bound` has been called in, its isolate handles frames from then on.
+    """
+    global held_work
+    held_work = work
+    with nogil:
+        mr_call_function(context, nothing_function, undefined_value, no_arguments, HELD)
+        while True:
+            pause()
+
+
+def bound(socket: int, *, heap_bytes: int, cpu_cap_s: float) -> None:
+    """Set the limits of the isolate, and where its frames come from."""
+    global sock, cpu_cap_us
+    sock = socket
+    cpu_cap_us = <uint64_t>(cpu_cap_s * 1e6)
+    mr_set_hard_memory_limit(context, heap_bytes)
+
+
+def serve_held() -> None:
+    """Begin to handle frames, in a process that was forked on the isolate's thread, as soon as that returns."""
+    cdef sigaction_t action
+    memset(&action, 0, sizeof(action))
+    action.sa_handler = on_alarm
+    sigaction(SIGPROF, &action, NULL)
+    mr_call_function(context, slice_function, undefined_value, no_arguments, SLICED)
 
 
 def serve() -> None:

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 from fazt.data.caller import Caller, Operation
 from fazt.errors import FaztError, FetchAborted, FetchLimit, InvalidInput, NotFound
 from fazt.functions.streams import PIECE, Ends, PerCall, Pipe, Streams, number_in
-from fazt.outbound import Outbound, Request, Response
+from fazt.outbound.client import Outbound, Request, Response
 
 MAX_REQUESTS = 20  # of one call, redirects among them
 MAX_FETCHED = 64 * 1024 * 1024  # bytes of all answers to one call

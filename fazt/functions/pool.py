@@ -21,13 +21,14 @@ from fazt.functions.runner import Runner
 log = logging.getLogger("fazt.functions")
 
 SCRIPT = "runtime"
-RUNNER_BYTES = 12 << 20  # what an idle runner is counted as
+RUNNER_BYTES = 6 << 20  # what an idle runner is counted as
 LEAST_RUNNERS = 4
 IDLE_S = 600.0
 SWEEP_S = 5.0
 CALLS_OF_ONE = 12  # a runner with more calls under way gets a colleague, where there is a core for it
 CRASHES = 30  # of one site within CRASH_S: more, and its calls are refused until it is quiet
 CRASH_S = 60.0
+LINGER_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,9 @@ class Pool:
 
     async def _colleague(self, group: _Group, starting: asyncio.Future[Runner]) -> None:
         try:
-            await starting
+            runner = await starting
+            if runner.retired:  # forgotten meanwhile: it ends once those have begun their calls who waited for it
+                asyncio.get_running_loop().call_later(LINGER_S, runner.retire)
         except (EngineFailed, FunctionBusy) as error:
             log.warning("a second runner was not started: %s", error)
         finally:

@@ -35,7 +35,7 @@ class _Site:
     waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Underway:
     """A call that was begun, its runner and what will be reported of it."""
 
@@ -61,6 +61,7 @@ class Service:
         self._on_report = on_report
         self._on_console = on_console
         self._sites: dict[int, _Site] = {}
+        self._streaming: set[Underway] = set()  # those without a deadline
         self._memory: dict[Runner, tuple[float, int]] = {}
 
     async def begin(
@@ -111,17 +112,18 @@ class Service:
         return underway
 
     def _set_deadline(self, underway: Underway) -> None:
+        self._streaming.discard(underway)
         underway.deadline = asyncio.get_running_loop().call_later(underway.timeout_s, self._timed_out, underway)
 
-    @staticmethod
-    def answering(underway: Underway) -> None:
+    def answering(self, underway: Underway) -> None:
         """Let a call that streams its answer take its time: its client may leave, and is cut where it does not read."""
-        if underway.deadline is not None:
+        if underway.deadline is not None and not underway.call.ended and not underway.call.timed_out:
             underway.deadline.cancel()
+            self._streaming.add(underway)
 
     def answered(self, underway: Underway) -> None:
         """Give a call that has streamed its answer a deadline again, for what it does behind it."""
-        if not underway.call.ended:
+        if underway in self._streaming:
             self._set_deadline(underway)
 
     @staticmethod
@@ -182,8 +184,7 @@ class Service:
     def abort(self, underway: Underway, reason: str) -> None:
         """Tell a call that nobody waits for it any more; one that streamed has a deadline again."""
         underway.runner.abort(underway.call, reason)
-        if not underway.call.ended and (underway.deadline is None or underway.deadline.cancelled()):
-            self._set_deadline(underway)
+        self.answered(underway)
 
     def _timed_out(self, underway: Underway) -> None:
         call = underway.call
@@ -197,10 +198,13 @@ class Service:
         underway.runner.abort(call, "The call took longer than it may.")
         # Whatever keeps it busy may never end: the next call gets a process that is in order.
         self._pool.retire(underway.runner)
+        for other in [each for each in self._streaming if each.runner is underway.runner]:
+            self._set_deadline(other)  # it may be what keeps the process busy; if not, its client comes back
 
     def _ended(self, underway: Underway, target: Target) -> None:
         if underway.deadline is not None:
             underway.deadline.cancel()
+        self._streaming.discard(underway)
         underway.release()
         call, report = underway.call, underway.report
         report.duration_us = (time.monotonic_ns() - call.begun_ns) // 1000

@@ -220,7 +220,7 @@ class V8Engine:
 
     def __init__(self) -> None:
         self._zygote: _Zygote | None = None
-        self._starting = asyncio.Lock()
+        self._launching: asyncio.Task[_Zygote] | None = None
         self._orders = 0
         self._stopped = False
         self._turns: Turns | None = None
@@ -240,6 +240,10 @@ class V8Engine:
         try:
             await loop.create_unix_connection(lambda: process, sock=ours)
             pid, pidfd = await self._order(zygote, theirs, script, bounds)
+        except BaseException:  # whoever wanted it may have been cancelled
+            process.kill()
+            ours.close()
+            raise
         finally:
             theirs.close()
         process.born(pid, pidfd)
@@ -273,27 +277,35 @@ class V8Engine:
 
     async def _started(self) -> _Zygote:
         """Return the zygote, started where there is none. Raises: EngineFailed."""
-        async with self._starting:
-            if self._stopped:
-                raise EngineFailed("The server is stopping.")
-            if self._zygote is not None and self._zygote.process.poll() is None:
-                return self._zygote
-            loop = asyncio.get_running_loop()
-            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            ours.setblocking(False)
-            try:
-                process = await asyncio.to_thread(_launch, theirs.fileno())
-            finally:
-                theirs.close()
-            zygote = _Zygote(process, ours, loop.create_future())
-            loop.add_reader(ours.fileno(), self._take_report, zygote)
-            try:
-                await asyncio.wait_for(zygote.ready, START_TIMEOUT_S)
-            except (TimeoutError, EngineFailed):
-                self._lose(zygote)
-                raise EngineFailed("V8 did not start; is mini-racer installed for this Python?") from None
-            self._zygote = zygote
-            return zygote
+        if self._stopped:
+            raise EngineFailed("The server is stopping.")
+        if self._zygote is not None and self._zygote.process.poll() is None:
+            return self._zygote
+        if self._launching is None or self._launching.done():
+            # A task of its own: one caller who is cancelled must not leave half a zygote behind.
+            self._launching = asyncio.create_task(self._bring_up())
+        return await asyncio.shield(self._launching)
+
+    async def _bring_up(self) -> _Zygote:
+        loop = asyncio.get_running_loop()
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        try:
+            process = await asyncio.to_thread(_launch, theirs.fileno())
+        except OSError as error:
+            ours.close()
+            raise EngineFailed(f"V8 did not start: {error}.") from error
+        finally:
+            theirs.close()
+        zygote = _Zygote(process, ours, loop.create_future())
+        loop.add_reader(ours.fileno(), self._take_report, zygote)
+        try:
+            await asyncio.wait_for(zygote.ready, START_TIMEOUT_S)
+        except (TimeoutError, EngineFailed):
+            self._lose(zygote)
+            raise EngineFailed("V8 did not start; is mini-racer installed for this Python?") from None
+        self._zygote = zygote
+        return zygote
 
     def _take_report(self, zygote: _Zygote) -> None:
         try:
@@ -345,6 +357,8 @@ class V8Engine:
     async def stop(self) -> None:
         """End every process."""
         self._stopped = True
+        if self._launching is not None:
+            await asyncio.wait({self._launching})
         if self._zygote is not None:
             for process in self._zygote.processes.values():
                 process.kill()

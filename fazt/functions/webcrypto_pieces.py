@@ -27,6 +27,7 @@ class Held:
     site_id: int
     strings: dict[int, _String] = field(default_factory=dict)
     last: int = 0
+    spent_s: float = 0.0  # CPU time of its slow operations so far
     is_open: bool = True
 
 

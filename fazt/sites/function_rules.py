@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fazt.addresses import parse_net_entry
 from fazt.errors import InvalidInput
+from fazt.outbound.addresses import parse_net_entry
 
 MIB = 1 << 20
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")

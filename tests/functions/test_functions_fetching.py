@@ -19,7 +19,7 @@ from fazt.errors import FaztError, FetchAborted, FetchFailed, FetchLimit, FetchR
 from fazt.functions import fetching
 from fazt.functions.fetching import fetch_operations
 from fazt.functions.streams import Pipe, Streams, readable_of, stream_operations
-from fazt.outbound import Outbound
+from fazt.outbound.client import Outbound
 
 LONG_S = 10.0  # a moment in which every small answer of these tests is complete
 

@@ -11,6 +11,7 @@ import { makeFazt } from "./bridge/index.js";
 import { installConsole } from "./console.js";
 import { runExport, runHttp } from "./handlers.js";
 import { privateMap } from "./private.js";
+import { installRandom } from "./random.js";
 import { installTimers } from "./timers.js";
 import { Kind, openWire } from "./wire.js";
 
@@ -105,6 +106,7 @@ export function startKernel(sab, bell) {
   }
 
   installAtomics();
+  installRandom(host.random);
   const timers = installTimers({
     current: () => current,
     sliceBegan: wire.sliceBegan,

@@ -16,11 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from fazt import addresses
-from fazt.addresses import BAD_PORTS, DEFAULT_PORTS, Network, Target, parse_url
-from fazt.codings import ACCEPTED, PIECE, Inflater, inflater_for
 from fazt.errors import FetchFailed, FetchLimit, FetchRefused, InvalidInput
-from fazt.outbound_connections import MAX_HEADERS, Connections, Resolve, failures
+from fazt.outbound import addresses
+from fazt.outbound.addresses import BAD_PORTS, DEFAULT_PORTS, Network, Target, parse_url
+from fazt.outbound.codings import ACCEPTED, PIECE, Inflater, inflater_for
+from fazt.outbound.connections import MAX_HEADERS, Connections, Resolve, failures
 
 if TYPE_CHECKING:
     import aiohttp

@@ -13,9 +13,9 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
-from fazt.addresses import Network, refusal
-from fazt.codings import PIECE
 from fazt.errors import FetchFailed, FetchRefused, FetchTimeout
+from fazt.outbound.addresses import Network, refusal
+from fazt.outbound.codings import PIECE
 
 if TYPE_CHECKING:
     from aiohttp.abc import AbstractResolver

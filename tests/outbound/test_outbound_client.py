@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from scripted_origin import Origin, Visit, answer, message
 
-from fazt import outbound_connections
 from fazt.errors import FaztError, FetchFailed, FetchLimit, FetchRefused, FetchTimeout, InvalidInput
-from fazt.outbound import Limits, Outbound, Request, Response
+from fazt.outbound import connections as outbound_connections
+from fazt.outbound.client import Limits, Outbound, Request, Response
 
 LOOPBACK = (ipaddress.ip_network("127.0.0.0/8"), ipaddress.ip_network("::1/128"))
 
@@ -421,7 +421,7 @@ def test_connections_are_kept_for_one_site_and_never_shared_with_another() -> No
 
 
 def test_connections_of_sites_that_are_idle_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("fazt.outbound.MAX_SITES", 2)
+    monkeypatch.setattr("fazt.outbound.client.MAX_SITES", 2)
 
     async def body(client: Outbound, origin: Origin) -> None:
         held = await client.fetch(Request(origin.url(), site="held"))

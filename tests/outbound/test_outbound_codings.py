@@ -12,8 +12,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fazt.codings import DECODERS, PIECE, inflater_for
 from fazt.errors import FetchFailed
+from fazt.outbound.codings import DECODERS, PIECE, inflater_for
 
 ENCODERS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from fazt import addresses
-from fazt.addresses import is_listed, parse_net_entry, parse_url, refusal
 from fazt.errors import FetchRefused, InvalidInput
+from fazt.outbound import addresses
+from fazt.outbound.addresses import is_listed, parse_net_entry, parse_url, refusal
 
 V4 = st.integers(0, 2**32 - 1).map(IPv4Address)
 SPECIAL_V4 = st.sampled_from(addresses.REFUSED_V4).flatmap(
