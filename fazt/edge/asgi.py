@@ -140,8 +140,8 @@ class HttpCall:
                 exchange.end_told = exchange.complete
                 self.protocol.let_read()
                 return {"type": "http.request", "body": piece, "more_body": not exchange.complete}
-            if self.whole:
-                break
+            if self.whole or (self.protocol.eof and exchange.end_told):
+                break  # whoever closes its half behind a request has most likely gone: it waits for no long answer
             await exchange.wait()
         return {"type": "http.disconnect"}
 

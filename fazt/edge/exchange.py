@@ -50,6 +50,7 @@ class Connection(Protocol):
     peer_uid: int | None
     clock: Clock
     closing: bool
+    eof: bool  # the client sends no more
     writable: bool
     transport: asyncio.Transport
     transport_used: bool

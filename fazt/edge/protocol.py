@@ -112,6 +112,8 @@ class HttpProtocol(Lane, asyncio.Protocol):
         if reader is None or self.closing:
             return False
         self._tell_disconnected(reader.current)  # the rest of this body will never come
+        if self.active is not None:
+            self.active.wake()  # whoever waits for the client to go
         return self.active is not None or bool(reader.queue or reader.rest)
 
     @staticmethod

@@ -46,6 +46,7 @@ def functions_app(
         if scope["type"] == "websocket":
             await send({"type": "websocket.close"})
             return
+        await turns.come()
         ours = scope["extensions"]["fazt"]
         target = await targets.find(ours["host"])
         if target is None:
@@ -55,7 +56,6 @@ def functions_app(
         match = target.program.routes.match(path)
         if match is None:
             raise NotFound("No function of this site answers this path.")
-        await turns.come()
         request = Request(scope, receive, send, target, match, path)
         await _Exchange(request, service, streams, hosting, keep).run()
 

@@ -113,7 +113,7 @@ class Call:
             return
         value = sound(frame)
         self.failure = Failure(
-            _text(value.get("name"), 200), _text(value.get("message"), 10_000), _text(value.get("stack"), 20_000)
+            _text(value.get("name"), 200), _text(value.get("message"), 4000), _text(value.get("stack"), 8000)
         )
         self.fail(FunctionError("The function failed; the log of its site says why."))
 

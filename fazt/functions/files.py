@@ -23,6 +23,7 @@ INLINE_BYTES = 256 << 10
 MOST_BYTES = 1 << 20  # of one write: what fits into one question
 MOST_ITEMS = 1000
 SOURCE = "function"
+KEPT_VERSIONS = 50  # of those that functions made: nobody deployed them, and there may be many
 NO_LIMIT = -1
 
 
@@ -149,6 +150,7 @@ def _change(connection: apsw.Connection, caller: Caller, path: str, data: bytes 
     wanted = tuple(WantedFile(name, hash, size) for name, (hash, size) in files.items())
     message = f"{'wrote' if data is not None else 'deleted'} {path}"
     done = deploy.commit(connection, Deploy(site.name, wanted, message, SOURCE, live=True, create=False))
-    if program is not None and not done.unchanged:
-        programs.put(connection, done.version.number, program)
+    if not done.unchanged:
+        programs.put(connection, done.version.number, program or b"")
+        versions.prune(connection, site.id, KEPT_VERSIONS, SOURCE)
     return done.version.id

@@ -110,7 +110,7 @@ class V8Process(asyncio.Protocol):
             self.on_frames((first,))
         if not frames:
             self._frames_bytes = 0
-            if self._holds and self._transport is not None:
+            if self._holds and self._transport is not None and not self._transport.is_closing():
                 self._holds = False
                 self._transport.resume_reading()
         self._line_up()
@@ -326,7 +326,10 @@ class V8Engine:
                 process.status.set_result(report["status"])
         else:
             answer = zygote.orders.get(report["order"])
-            if answer is None or answer.done():
+            if "failed" in report:
+                if answer is not None and not answer.done():
+                    answer.set_exception(EngineFailed(f"No process for functions can be made: {report['failed']}."))
+            elif answer is None or answer.done():
                 signal.pidfd_send_signal(descriptors[0], signal.SIGKILL)  # nobody waits for it any more
                 os.close(descriptors[0])
             else:

@@ -61,7 +61,10 @@ COUNT = "SELECT count(*) FROM version WHERE site = ?"
 COUNT_ALL = "SELECT count(*) FROM version"
 PRUNABLE = """
     SELECT number, id, site, parent, message, source, files, bytes, created_at FROM version WHERE site = ?1
-        AND number NOT IN (SELECT number FROM version WHERE site = ?1 ORDER BY number DESC LIMIT ?2)
+        AND coalesce(source = ?3, TRUE)
+        AND number NOT IN (
+            SELECT number FROM version WHERE site = ?1 AND coalesce(source = ?3, TRUE) ORDER BY number DESC LIMIT ?2
+        )
         AND number IS NOT (SELECT live_version FROM site WHERE id = ?1)
         AND number IS NOT (SELECT previous_version FROM site WHERE id = ?1)
     ORDER BY number
@@ -227,14 +230,16 @@ def count_all(connection: apsw.Connection) -> int:
     return number
 
 
-def prune(connection: apsw.Connection, site_id: int, keep: int) -> list[Version]:
+def prune(connection: apsw.Connection, site_id: int, keep: int, source: str | None = None) -> list[Version]:
     """Delete all but the newest `keep` versions, never the live one nor the one that was live before; return them.
+
+    `source`: only among those that it made.
 
     Raises: InvalidInput where `keep` is negative.
     """
     if keep < 0:
         raise InvalidInput(f"A site cannot keep {keep} versions.")
-    removed = [Version(*row) for row in rows.fetch(connection, PRUNABLE, (site_id, keep))]
+    removed = [Version(*row) for row in rows.fetch(connection, PRUNABLE, (site_id, keep, source))]
     connection.executemany(REMOVE, [(version.number,) for version in removed])
     if removed:  # their previews are gone
         changes.add(connection, "site", rows.value(connection, SITE_NAME, (site_id,)))

@@ -1,0 +1,8 @@
+// Says how long the body is, and sends more: what is too much would be the next answer.
+export default () => {
+  Uint8Array.prototype.subarray = function () {
+    delete Uint8Array.prototype.subarray;
+    return this.subarray(0, 300000);
+  };
+  return new Response(new Uint8Array(2000000).fill(120));
+};

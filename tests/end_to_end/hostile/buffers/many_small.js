@@ -1,0 +1,5 @@
+// Small buffers, each with what the engine keeps about it.
+export default () => {
+  const kept = [];
+  for (;;) kept.push(new ArrayBuffer(64));
+};

@@ -1,0 +1,5 @@
+// Shared buffers.
+export default () => {
+  const kept = [];
+  for (;;) kept.push(new Uint8Array(new SharedArrayBuffer(1 << 20)).fill(1));
+};

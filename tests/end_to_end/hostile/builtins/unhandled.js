@@ -1,0 +1,4 @@
+// Promises that fail and that nobody looks at, without end.
+export default () => {
+  for (;;) Promise.reject(new Error("nobody looks"));
+};

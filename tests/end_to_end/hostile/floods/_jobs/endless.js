@@ -1,0 +1,4 @@
+// The job of endless_job.js.
+export default () => {
+  for (;;);
+};

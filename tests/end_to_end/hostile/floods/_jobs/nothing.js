@@ -1,0 +1,2 @@
+// The job of jobs.js.
+export default () => {};

@@ -1,0 +1,4 @@
+// Recursion without end.
+export default function endless() {
+  return endless() + 1;
+}

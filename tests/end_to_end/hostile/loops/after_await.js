@@ -1,0 +1,5 @@
+// An endless loop behind an await.
+export default async () => {
+  await null;
+  for (;;);
+};

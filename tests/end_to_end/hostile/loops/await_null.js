@@ -1,0 +1,4 @@
+// Microtasks without end: the isolate never comes back to its loop.
+export default async () => {
+  for (;;) await null;
+};

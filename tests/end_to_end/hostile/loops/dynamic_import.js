@@ -1,0 +1,4 @@
+// Imports itself without end.
+export default async () => {
+  for (;;) await import("./dynamic_import.js");
+};

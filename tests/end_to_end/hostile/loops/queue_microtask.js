@@ -1,0 +1,6 @@
+// Microtasks without end, by queueMicrotask.
+export default () => {
+  const again = () => queueMicrotask(again);
+  again();
+  return new Promise(() => {});
+};

@@ -1,0 +1,4 @@
+// An endless loop.
+export default () => {
+  for (;;);
+};

@@ -1,0 +1,2 @@
+// A promise that nobody resolves.
+export default () => new Promise(() => {});

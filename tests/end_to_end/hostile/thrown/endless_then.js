@@ -1,0 +1,2 @@
+// Returns a promise-like object that never calls back.
+export default () => ({ then() {} });

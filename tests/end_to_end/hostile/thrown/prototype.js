@@ -1,0 +1,2 @@
+// Returns what only has the prototype of a Response.
+export default () => Object.create(Response.prototype);

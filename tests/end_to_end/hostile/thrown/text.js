@@ -1,0 +1,2 @@
+// Returns a text.
+export default () => "text";

@@ -1,0 +1,4 @@
+// Throws nothing.
+export default () => {
+  throw null;
+};
