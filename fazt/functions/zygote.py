@@ -17,6 +17,7 @@ import select
 import signal
 import socket
 import sys
+import warnings
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,6 +39,8 @@ TAKE_FUNCTION = b"""
 def main() -> None:
     """Serve orders until the server hangs up; the descriptor of the socket is the only argument."""
     control = socket.socket(fileno=int(sys.argv[1]))
+    # Python warns of forks where there are several threads; the other one here never runs anything.
+    warnings.simplefilter("ignore", DeprecationWarning)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group; the server decides
     spec = find_spec("py_mini_racer")
     if spec is None or not spec.submodule_search_locations:
@@ -92,7 +95,12 @@ def _ended() -> Iterator[tuple[int, int]]:
 
 def _fork(control: socket.socket, descriptor: int, order: dict[str, Any], scripts: dict[str, bytes]) -> bool:
     """Make a runner; tell whether this is still the zygote."""
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError as error:  # too many processes, or no memory for one more: those that there are go on
+        os.close(descriptor)
+        control.send(json.dumps({"order": order["order"], "failed": error.strerror}).encode())
+        return True
     if not pid:
         _run(descriptor, order, scripts)
         return False
