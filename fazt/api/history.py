@@ -27,6 +27,7 @@ log = logging.getLogger("fazt.history")
 WRITE_S = 10.0
 POLL_S = 0.25
 RING_RECORDS = 2048
+STEP_LINES = 20
 HOUR_MS = 3_600_000
 HOURS_KEPT = 400 * 24
 MOST_WAITING_HOURS = 20_000  # what a full disk may keep waiting
@@ -41,7 +42,7 @@ class Position(NamedTuple):
 
 
 class News(NamedTuple):
-    """What is behind a position, not made into lines yet: that takes time, which the writing thread has."""
+    """What is behind a position, not made into lines yet: that takes time."""
 
     records: list[AccessRecord]
     errors: list[Line]
@@ -52,6 +53,21 @@ class News(NamedTuple):
         lines = [access_line(record) for record in self.records]
         lines += self.errors
         lines += as_lines(self.calls)
+        return sorted(lines, key=lambda line: line.at)
+
+
+    async def lines_in_steps(self) -> list[Line]:
+        """Return the same; the loop has its turn after every few lines.
+
+        Thousands at once would hold up everybody for 50 ms, on whatever thread: the interpreter lock is one.
+        """
+        lines = list(self.errors)
+        for at in range(0, len(self.records), STEP_LINES):
+            lines += [access_line(record) for record in self.records[at : at + STEP_LINES]]
+            await asyncio.sleep(0)
+        for at in range(0, len(self.calls), STEP_LINES):
+            lines += as_lines(self.calls[at : at + STEP_LINES])
+            await asyncio.sleep(0)
         return sorted(lines, key=lambda line: line.at)
 
 
@@ -103,7 +119,7 @@ class History:
             if not any(news) and not self._hours:
                 return
             try:
-                await self._database.write(_write, news, self._hours, self._keep_lines)
+                await self._database.write(_write, await news.lines_in_steps(), self._hours, self._keep_lines)
             except StoreError as error:
                 if not self._failing:  # said once: it would be a new line to write each time
                     log.warning("the log and the statistics wait in memory: %s", error)
@@ -153,8 +169,7 @@ def _is_of(line: Line, site: str | None) -> bool:
     return site is None or line.site == site
 
 
-def _write(connection: apsw.Connection, news: News, hours: list[Hour], keep_lines: int) -> None:
-    lines = news.lines()
+def _write(connection: apsw.Connection, lines: list[Line], hours: list[Hour], keep_lines: int) -> None:
     statistics.add_hours(connection, hours)
     if hours:
         statistics.trim(connection, hours[-1].hour - HOURS_KEPT)
