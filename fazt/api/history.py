@@ -55,7 +55,6 @@ class News(NamedTuple):
         lines += as_lines(self.calls)
         return sorted(lines, key=lambda line: line.at)
 
-
     async def lines_in_steps(self) -> list[Line]:
         """Return the same; the loop has its turn after every few lines.
 
