@@ -18,6 +18,8 @@ from websockets.exceptions import ConnectionClosedError
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
+pytestmark = pytest.mark.slow  # a server and what is written for it: CI has the time
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 DOCUMENT = (ROOT / "docs" / "functions.md").read_text()

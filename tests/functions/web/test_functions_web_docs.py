@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pytest
 import standards_page
 import wpt
 from bare_v8 import Isolate
@@ -10,6 +11,7 @@ from bare_v8 import Isolate
 PAGE = Path(__file__).parents[3] / "docs/web-standards.md"
 
 
+@pytest.mark.slow
 def test_the_page_says_what_is_there() -> None:
     written = standards_page.page()
     if os.environ.get("FAZT_WRITE_DOCS"):

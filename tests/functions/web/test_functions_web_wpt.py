@@ -4,6 +4,7 @@ import pytest
 import wpt
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", wpt.test_files())
 def test_web_platform_tests(path: str) -> None:
     known = wpt.expected().failures.get(path, {})
@@ -24,6 +25,7 @@ def test_expected_names_only_files_and_reasons_that_are_there() -> None:
     assert expected.not_counted <= set(expected.reasons)
 
 
+@pytest.mark.slow
 def test_almost_everything_passes() -> None:
     """The bars of the issue: URL 99 %, headers, encoding and streams 98 % of what can be asked of a server."""
     for area, bar in {"url": 0.99, "fetch/api/headers": 0.98, "encoding": 0.98, "streams": 0.98}.items():
