@@ -5,6 +5,7 @@ first request to the API, on a thread: it would be most of the time that a start
 """
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -146,6 +147,8 @@ async def _serve(
             compressor.start()
             if database.read_blocking(programs.exist):  # where there are no functions there is no process for them
                 functions.pool.warm()
+            gc.collect()
+            gc.freeze()  # what is there now stays: the collector need not walk through it while visitors wait
             on_ready(hosting.url(hosting.domain))
             await stopping.wait()
         finally:
