@@ -374,7 +374,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", default=",".join(CASES), help=f"of {', '.join(CASES)}")
     parser.add_argument("--peers", default=",".join(PEERS), help=f"of {', '.join(PEERS)}")
-    parser.add_argument("--quick", action="store_true", help="one short round, fewer sites: about a minute")
+    parser.add_argument("--quick", action="store_true", help="one short round, fewer sites: under two minutes")
     parser.add_argument("--json", action="store_true", help="print everything as JSON")
     parser.add_argument("--no-save", action="store_true", help="do not write bench/results/")
     return parser.parse_args()
