@@ -69,16 +69,14 @@ class Targets:
         self._allowance = allowance
         self._compile = compile_version
         self._rules = RulesCache()
-        self._kept: dict[str, Target | None] = {}
+        self._kept: dict[str, Target | None] = {}  # a new one with each change: what is put into an old one is lost
         self._keys: dict[str, Hashable] = {}  # of the runners that a host had last
         self._on_replaced = on_replaced
-        self._generation = 0
         database.follow(self._forget)
 
     def _forget(self, changes: Sequence[Change]) -> None:
         """Forget everything; called on the writing thread before the change is answered."""
         if any(change.kind in KINDS for change in changes):
-            self._generation += 1
             self._kept = {}
 
     async def find(self, host: str) -> Target | None:
@@ -86,24 +84,21 @@ class Targets:
 
         Raises: EngineFailed, InvalidFunction where functions of an older version of Fazt do not compile any more.
         """
-        try:
-            return self._kept[host]
-        except KeyError:
-            pass
-        return await self._keep(host, await self._database.read(self._by_host, host), self._generation)
+        kept = self._kept  # before the read: a change that comes meanwhile leaves it behind
+        if host in kept:
+            return kept[host]
+        found = await self._database.read(self._by_host, host)
+        target = None if found is None else await self._target(found)
+        if len(kept) >= MOST_KEPT:
+            kept.clear()
+        kept[host] = target
+        if kept is self._kept:
+            self._replace(host, target)
+        return target
 
     async def of_site(self, name: str) -> Target | None:
         """Return the target of a site's live version, whatever its hosts are."""
         return await self.find(self._hosting.site_host(name))
-
-    async def _keep(self, host: str, found: _Found | None, generation: int) -> Target | None:
-        target = None if found is None else await self._target(found)
-        if generation == self._generation:
-            if len(self._kept) >= MOST_KEPT:
-                self._kept = {}
-            self._kept[host] = target
-            self._replace(host, target)
-        return target
 
     async def _target(self, found: _Found) -> Target:
         program = None if found.program is None else Program.from_bytes(found.program)
