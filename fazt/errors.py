@@ -85,6 +85,48 @@ class Unauthenticated(FaztError):
     code = "unauthenticated"
 
 
+class CodeRequired(FaztError):
+    """The password is right, and a code of the second factor must come with it."""
+
+    status = 401
+    code = "code_required"
+
+
+class TooManyAttempts(FaztError):
+    """Somebody guesses; `retry_after_s` says how long they have to wait."""
+
+    status = 429
+    code = "too_many_attempts"
+
+
+class PreconditionFailed(FaztError):
+    """What was to be changed is not what the caller saw (RFC 9110 13.1.1)."""
+
+    status = 412
+    code = "precondition_failed"
+
+
+class IdempotencyMismatch(FaztError):
+    """A key was used for another request before."""
+
+    status = 422
+    code = "idempotency_mismatch"
+
+
+class IdempotencyConflict(FaztError):
+    """What a key was used for is under way, or its answer cannot be given again."""
+
+    status = 409
+    code = "idempotency_conflict"
+
+
+class SignatureRefused(FaztError):
+    """What a webhook brought is not signed as its hook wants it."""
+
+    status = 401
+    code = "signature_refused"
+
+
 class Forbidden(FaztError):
     """The caller is known and may not do this."""
 
@@ -168,6 +210,13 @@ class QueueFull(FaztError):
 
     status = 429
     code = "queue_full"
+
+
+class RateLimited(FaztError):
+    """Too much comes from one address, or to one hook, within a short time."""
+
+    status = 429
+    code = "rate_limited"
 
 
 class RoomFull(FaztError):

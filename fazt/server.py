@@ -15,19 +15,27 @@ from pathlib import Path
 
 import uvloop
 
-from fazt._speedups.hosts import normalise
 from fazt._speedups.pages import Clock, Pages
 from fazt._speedups.statistics import AccessRing
+from fazt.api.beacon import beacon_app
 from fazt.api.call_log import CallLog
-from fazt.api.client_script import client_script_app
+from fazt.api.client_script import BEACON, client_script_app
 from fazt.api.collection import Collector
+from fazt.api.dashboard import dashboard
 from fazt.api.error_log import ErrorLog, logging_to
 from fazt.api.failed_calls import FailedCalls
 from fazt.api.function_parts import FunctionCalls, FunctionParts
+from fazt.api.guard import Guard
 from fazt.api.history import RING_RECORDS, History
-from fazt.api.platform import no_dashboard, platform
+from fazt.api.hook_app import PREFIX as HOOKS
+from fazt.api.hook_app import Receiving, hook_app
+from fazt.api.parts import Parts
+from fazt.api.platform import platform
 from fazt.api.rooms import rooms_app
 from fazt.api.routing import Application, at_first_request, by_door, by_host, by_path
+from fazt.api.short_links import short_links_app
+from fazt.api.tally import Tally
+from fazt.api.telling import Telling, served
 from fazt.cron.cron import Cron
 from fazt.data.caller import Operation
 from fazt.data.kv import kv_operations
@@ -35,7 +43,6 @@ from fazt.data.room_operations import rooms_operations
 from fazt.data.rooms import Rooms
 from fazt.edge.limits import Limits
 from fazt.edge.listener import Edge
-from fazt.errors import InvalidInput
 from fazt.functions.allowance import allowance_of
 from fazt.functions.app import functions_app
 from fazt.functions.bridge import Bridge
@@ -47,100 +54,121 @@ from fazt.functions.streams import Streams, stream_operations
 from fazt.functions.targets import Targets
 from fazt.functions.v8 import V8Engine
 from fazt.functions.workshop import Workshop
+from fazt.hooks.receiving import Receiver
 from fazt.jobs.clock import SystemClock
 from fazt.jobs.jobs import Jobs
 from fazt.jobs.operations import jobs_operations
+from fazt.jobs.options import parse_job
+from fazt.notifications.notifications import LIMITS as NOTIFICATION_LIMITS
+from fazt.notifications.notifications import Notifications
+from fazt.notifications.watch import Watch
+from fazt.outbound.addresses import Network
+from fazt.outbound.client import Limits as OutboundLimits
 from fazt.outbound.client import Outbound
-from fazt.settings import Settings, listen_address, memory_limit_bytes, public_url, socket_path
-from fazt.sites.archive import ArchiveLimits
+from fazt.settings import (
+    LiveSettings,
+    Settings,
+    check_domain,
+    listen_address,
+    load_settings,
+    memory_limit_bytes,
+    public_url,
+    read_networks,
+    socket_path,
+)
 from fazt.sites.builtin import install_builtin
 from fazt.sites.compress import Compressor
-from fazt.sites.hosting import Hosting
+from fazt.sites.hosting import ROOT_SITE, Hosting
 from fazt.sites.resolve import Resolver
 from fazt.sites.spill import Spill
-from fazt.store import programs
+from fazt.store import hooks, links, programs, users
+from fazt.store import settings as stored_settings
 from fazt.store.changes import Change
 from fazt.store.database import Database, now_ms
+from fazt.store.queue import NewJob
+from fazt.visits.countries import open_countries
+from fazt.visits.visits import Visits
 
 TICK_S = 0.5
 PAGE_CACHE_SHARE = 4  # of the memory that the process may use: one part in so many
 FUNCTIONS_SHARE = 4
 PROCESS_PAGES_BYTES = 1 << 20  # where no server runs no page is ever kept
-MAX_BODY_BYTES = 64 << 20  # nothing here reads a larger one; the API allows less for most calls
-WWW = ("redirect-to-bare", "redirect-to-www")
-SCHEMES = ("", "http", "https")
+MAX_BODY_BYTES = 64 << 20  # beyond the largest archive; whoever reads a body allows less
 
 
-def run(settings: Settings, path: Path, on_ready: Callable[[str], None]) -> None:
+def run(flags: Mapping[str, object], path: Path, on_ready: Callable[[str, str | None], None]) -> None:
     """Serve a database until SIGTERM or SIGINT; a second signal does not wait for requests under way.
 
-    `on_ready` is called with the server's URL once it answers. Raises: InvalidInput, StoreError, ListenError.
+    `flags` are settings of this run alone. `on_ready` is called once it answers, with the server's URL and, as long as
+    nobody owns it, with a link that makes the owner's account.
+
+    Raises: InvalidInput, StoreError, ListenError.
     """
-    hosting = make_hosting(settings)
+    make_hosting(load_settings(flags))  # what cannot be is told before a file is made
     errors = ErrorLog()
     with (
         logging_to(errors),
         closing(Database.open(path)) as database,
-        closing(make_spill(settings, database)) as spill,
+        closing(make_spill((settings := read_settings(database, flags)).now, database)) as spill,
         _compressing(database) as compressor,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(settings, hosting, database, spill, compressor, errors, on_ready))
+        runner.run(_serve(settings, make_hosting(settings.now), database, spill, compressor, errors, on_ready))
 
 
 async def _serve(
-    settings: Settings,
+    settings: LiveSettings,
     hosting: Hosting,
     database: Database,
     spill: Spill,
     compressor: Compressor,
     errors: ErrorLog,
-    on_ready: Callable[[str], None],
+    on_ready: Callable[[str, str | None], None],
 ) -> None:
     stopping, hurrying = _signals()
-    clock, ring, pages = Clock(), AccessRing(RING_RECORDS), Pages(page_cache_bytes(settings))
+    clock, ring, pages = Clock(), AccessRing(RING_RECORDS), Pages(page_cache_bytes(settings.now))
     database.follow(partial(_forget, pages))
-    functions = make_functions(settings, hosting, database)
-    history = History(database, pages, ring, errors, functions.log, keep_lines=settings.log_history_lines)
+    functions = make_functions(settings.now, hosting, database)
+    history = History(database, pages, ring, errors, functions.log, keep_lines=settings.now.log_history_lines)
+    visits = Visits(database, ring, hosting, open_countries(settings.now.country_database))
     collector = Collector(database)
-
-    def connections() -> int:
-        return edge.connections
-
-    build = partial(
-        make_api,
-        settings,
-        hosting,
-        database,
-        pages,
-        spill,
-        collector,
-        history,
-        compressor.wake,
-        connections,
-        functions,
-        now_ms(),
+    clicks = Tally(database, links.add_clicks)
+    receiving = make_receiving(database, hosting, functions)
+    telling = make_telling(settings, hosting, database, pages, functions)
+    parts = Parts(
+        settings=settings,
+        hosting=hosting,
+        database=database,
+        pages=pages,
+        spill=spill,
+        collector=collector,
+        history=history,
+        visits=visits,
+        functions=functions,
+        clicks=clicks,
+        receiving=receiving,
+        telling=telling,
+        wake_compressor=compressor.wake,
+        connections=lambda: edge.connections,
+        started_at_ms=now_ms(),
     )
-    api = at_first_request(build)
-    everywhere = platform(database)
-    dashboard = by_path([("/api/", api), ("/_fazt/", everywhere)], otherwise=no_dashboard())
-    site = by_path(
-        [("/_fazt/room/", functions.rooms), ("/_fazt/client", client_script_app()), ("/api", functions.app)],
-        otherwise=everywhere,
-    )
-    network = by_host({f"dashboard.{hosting.domain}": dashboard, f"dav.{hosting.domain}": everywhere}, otherwise=site)
+    api = at_first_request(partial(make_api, parts))
+    resolver = Resolver(database, pages, spill, hosting)
     edge = Edge(
-        Resolver(database, pages, spill, hosting),
-        by_door(socket=api, network=network),
+        resolver,
+        by_door(socket=api, network=_network(parts, api, resolver)),
         pages=pages,
         clock=clock,
         ring=ring,
-        limits=make_limits(settings),
+        limits=make_limits(settings.now),
         lane=os.environ.get("FAZT_NO_LANE") != "1",
     )
-    async with _background(_tick(clock), history.run(), collector.run(), *functions.background()):
+    edge.trust(read_networks(settings.now.trusted_proxies))
+    settings.follow(partial(_apply, edge, parts))
+    counting = [history.run(), visits.run(), collector.run(), clicks.run(), *receiving.background()]
+    async with _background(_tick(clock), *counting, *telling.background(), *functions.background()):
         try:
-            await edge.listen_tcp(*listen_address(settings.http))
+            await edge.listen_tcp(*listen_address(settings.now.http))
             # Once the port is ours, and before this thread answers anybody.
             database.write_blocking(install_builtin)
             await edge.listen_unix(socket_path(database.path))
@@ -149,97 +177,155 @@ async def _serve(
                 functions.pool.warm()
             gc.collect()
             gc.freeze()  # what is there now stays: the collector need not walk through it while visitors wait
-            on_ready(hosting.url(hosting.domain))
+            on_ready(hosting.url(hosting.domain), _setup_link(parts))
             await stopping.wait()
         finally:
             history.stop()
-            await _stop(edge, settings.shutdown_grace_s, hurrying)
+            await _stop(edge, settings.now.shutdown_grace_s, hurrying)
             await functions.stop()
             await history.flush()
+            await visits.flush()
+            await clicks.flush()
+            await receiving.refusals.flush()
 
 
-def make_api(
-    settings: Settings,
-    hosting: Hosting,
-    database: Database,
-    pages: Pages,
-    spill: Spill,
-    collector: Collector,
-    history: History,
-    wake_compressor: Callable[[], None],
-    connections: Callable[[], int],
-    functions: FunctionParts,
-    started_at_ms: int | None,
-) -> Application:
-    """Return the admin API; `started_at_ms` is None where no server runs."""
+def _network(parts: Parts, api: Application, resolver: Resolver) -> Application:
+    """Return what answers visitors wherever the edge has no page: the dashboard's host, the bare domain, the sites."""
+    database, hosting, functions = parts.database, parts.hosting, parts.functions
+    everywhere = platform(database)
+    admin_host = by_path([("/api/", api), ("/_fazt/", everywhere)], otherwise=at_first_request(dashboard))
+    scripts, beacon = client_script_app(), beacon_app(database, hosting, parts.visits)
+    site = by_path(
+        [
+            ("/_fazt/room/", functions.rooms),
+            ("/_fazt/client", scripts),
+            (BEACON, scripts),
+            ("/_fazt/beacon", beacon),
+            ("/_fazt/pixel", beacon),
+            (HOOKS, hook_app(parts.receiving.receiver)),
+            ("/api", functions.app),
+        ],
+        otherwise=everywhere,
+    )
+    site = Guard(database, hosting, resolver, site)
+    bare = by_path([("/r/", short_links_app(database, parts.clicks, otherwise=site))], otherwise=site)
+    hosts = {f"dashboard.{hosting.domain}": admin_host, f"dav.{hosting.domain}": everywhere}
+    hosts |= {hosting.domain: bare, f"www.{hosting.domain}": bare}
+    return by_host(hosts, otherwise=site)
+
+
+def make_api(parts: Parts) -> Application:
+    """Return the admin API."""
     # FastAPI and what belongs to it take longer to load than all the rest; see the module's rule.
     from fazt.api.admin import admin
-    from fazt.api.blobs import Blobs
-    from fazt.api.cron import Cron as CronCalls
-    from fazt.api.deploys import Deploys
-    from fazt.api.domains import Domains
-    from fazt.api.environment import EnvironmentCalls
-    from fazt.api.functions import Functions
-    from fazt.api.jobs import Jobs as JobCalls
-    from fazt.api.kv import Kv
-    from fazt.api.logs import Logs
-    from fazt.api.sites import Sites
-    from fazt.api.status import Status
-    from fazt.api.tokens import Tokens
-    from fazt.api.versions import Versions
+    from fazt.api.resources import make_resources
 
-    return admin(
-        database,
-        [
-            Sites(database, hosting, collector.wake),
-            Deploys(
-                database, hosting, archive_limits(settings), collector, functions.workshop.compile, wake_compressor
-            ),
-            Versions(database, hosting, collector),
-            Blobs(database, collector),
-            Domains(database, hosting),
-            Tokens(database),
-            Status(database, hosting, pages, spill, connections, functions, started_at_ms),
-            Logs(database, history),
-            Functions(database, hosting, functions.app, functions.failed),
-            Kv(database),
-            EnvironmentCalls(database),
-            JobCalls(database, functions.jobs.wake, functions.jobs.interrupt),
-            CronCalls(database, functions.jobs.wake, functions.cron.wake),
-        ],
-    )
+    origin = parts.hosting.url(f"dashboard.{parts.hosting.domain}").rstrip("/")
+    return admin(parts.database, make_resources(parts), origin)
+
+
+def _setup_link(parts: Parts) -> str | None:
+    """Return the one-time link of a server without an owner; its secret stands where no log ever has it."""
+    if parts.database.read_blocking(users.has_owner):
+        return None
+    return f"{parts.hosting.url(f'dashboard.{parts.hosting.domain}')}#/setup/{parts.setup.renew()}"
+
+
+def _apply(edge: Edge, parts: Parts, settings: Settings) -> None:
+    """Let changed settings count in the running server."""
+    edge.limit(make_limits(settings))
+    edge.trust(read_networks(settings.trusted_proxies))
+    parts.pages.resize(page_cache_bytes(settings))
+    parts.spill.resize(settings.spill_cache_bytes)
+    parts.history.keep(settings.log_history_lines)
+    parts.functions.allow(allowance_of(settings), functions_memory_bytes(settings))
 
 
 @asynccontextmanager
-async def open_api(path: Path, settings: Settings) -> AsyncIterator[Application]:
+async def open_api(path: Path, flags: Mapping[str, object]) -> AsyncIterator[Application]:
     """Open a database and give its admin API, in this process and without listening.
 
     Raises: InvalidInput, StoreBusy where a server holds it, StoreError.
     """
-    hosting = make_hosting(settings)
-    with closing(Database.open(path)) as database, closing(make_spill(settings, database)) as spill:
-        pages = Pages(PROCESS_PAGES_BYTES)
-        functions = make_functions(settings, hosting, database, spares=0)
-        history = History(
-            database, pages, AccessRing(1), ErrorLog(), functions.log, keep_lines=settings.log_history_lines
-        )
-        collector = Collector(database)
-        try:
-            yield make_api(
-                settings,
-                hosting,
-                database,
-                pages,
-                spill,
-                collector,
-                history,
-                lambda: None,
-                lambda: 0,
-                functions,
-                started_at_ms=None,
-            )
-        finally:
-            await functions.stop()
+    make_hosting(load_settings(flags))
+    with closing(Database.open(path)) as database:
+        settings = read_settings(database, flags)
+        hosting = make_hosting(settings.now)
+        functions = make_functions(settings.now, hosting, database, spares=0)
+        with closing(make_spill(settings.now, database)) as spill:
+            parts = _parts_without_server(settings, hosting, database, spill, functions)
+            try:
+                yield make_api(parts)
+            finally:
+                await parts.telling.notifications.close()
+                await functions.stop()
+
+
+def _parts_without_server(
+    settings: LiveSettings, hosting: Hosting, database: Database, spill: Spill, functions: FunctionParts
+) -> Parts:
+    pages, ring = Pages(PROCESS_PAGES_BYTES), AccessRing(1)
+    keep = settings.now.log_history_lines
+    return Parts(
+        settings=settings,
+        hosting=hosting,
+        database=database,
+        pages=pages,
+        spill=spill,
+        collector=Collector(database),
+        history=History(database, pages, ring, ErrorLog(), functions.log, keep_lines=keep),
+        visits=Visits(database, ring, hosting, open_countries("")),
+        functions=functions,
+        clicks=Tally(database, links.add_clicks),
+        receiving=make_receiving(database, hosting, functions),
+        telling=make_telling(settings, hosting, database, pages, functions),
+    )
+
+
+def make_receiving(database: Database, hosting: Hosting, functions: FunctionParts) -> Receiving:
+    """Return what takes the deliveries of webhooks."""
+    refusals = Tally(database, hooks.count_refused)
+
+    def make_job(name: str, data: object) -> NewJob:
+        return parse_job({"name": name, "data": data}, now_ms())
+
+    return Receiving(Receiver(database, hosting, make_job, functions.jobs.wake, refusals.count), refusals)
+
+
+def make_telling(
+    settings: LiveSettings, hosting: Hosting, database: Database, pages: Pages, functions: FunctionParts
+) -> Telling:
+    """Return the notifications, and what watches for them; to be called inside of the loop."""
+
+    def outbound() -> Outbound:
+        networks = read_networks(settings.now.notifications_private)
+        return make_outbound(settings.now, hosting, networks, NOTIFICATION_LIMITS)
+
+    notifications = Notifications(database, outbound, SystemClock(), hosting.domain)
+    settings.follow(lambda _: notifications.renew())
+    watch = Watch(
+        notifications,
+        database,
+        lambda: served(pages, functions.log),
+        burst=lambda: settings.now.error_burst,
+        disk_low_percent=lambda: settings.now.disk_low_percent,
+        url=hosting.site_url,
+    )
+    return Telling(notifications, watch)
+
+
+def make_outbound(
+    settings: Settings, hosting: Hosting, networks: tuple[Network, ...] = (), limits: OutboundLimits | None = None
+) -> Outbound:
+    """Return a client for outgoing HTTP that may also reach these private networks."""
+    return Outbound(
+        allowed_networks=networks,
+        is_own_host=hosting.is_site_host,
+        is_forbidden_host=hosting.is_platform_host,
+        own_address=_reachable(*listen_address(settings.http)),
+        own_ports=frozenset((listen_address(settings.http)[1],)),
+        limits=limits,
+    )
 
 
 def make_functions(settings: Settings, hosting: Hosting, database: Database, *, spares: int = 1) -> FunctionParts:
@@ -248,12 +334,7 @@ def make_functions(settings: Settings, hosting: Hosting, database: Database, *, 
     loop = asyncio.get_running_loop()
     allowance = allowance_of(settings)
     workshop = Workshop(engine, database)
-    outbound = Outbound(
-        is_own_host=hosting.is_site_host,
-        is_forbidden_host=hosting.is_platform_host,
-        own_address=_reachable(*listen_address(settings.http)),
-        own_ports=frozenset((listen_address(settings.http)[1],)),
-    )
+    outbound = make_outbound(settings, hosting)
     rooms = Rooms(loop.call_soon)
     calls = FunctionCalls(rooms, log, failed)
     jobs = Jobs(database, calls.run_job, SystemClock())
@@ -273,8 +354,8 @@ def make_functions(settings: Settings, hosting: Hosting, database: Database, *, 
         engine,
         bridge,
         bounds=allowance.bounds,
-        memory_bytes=settings.functions_memory_bytes or memory_limit_bytes() // FUNCTIONS_SHARE,
-        cores=os.cpu_count() or 1,
+        memory_bytes=functions_memory_bytes(settings),
+        cores=len(os.sched_getaffinity(0)),
         spares=spares,
     )
     targets = Targets(database, hosting, allowance, workshop.compile_version, pool.retire_key)
@@ -282,6 +363,7 @@ def make_functions(settings: Settings, hosting: Hosting, database: Database, *, 
     calls.join(targets, service)
     database.follow(calls.follow)  # behind the targets, which forget first
     return FunctionParts(
+        targets=targets,
         pool=pool,
         workshop=workshop,
         app=functions_app(targets, service, streams, hosting, failed.keep),
@@ -302,18 +384,17 @@ def _load_crypto() -> Mapping[str, Operation]:
     return crypto_operations()
 
 
+def read_settings(database: Database, flags: Mapping[str, object]) -> LiveSettings:
+    """Return the settings of this process, those of the database among them. Raises: InvalidInput."""
+    return LiveSettings(flags, stored=database.read_blocking(stored_settings.find_all))
+
+
 def make_hosting(settings: Settings) -> Hosting:
     """Return which host means what.
 
     Raises: InvalidInput where a setting about hosts cannot be.
     """
-    domain = normalise(settings.domain.encode("ascii", "replace"))
-    if domain is None or ":" in settings.domain:
-        raise InvalidInput(f"{settings.domain!r} is not a domain; write it as example.org (other letters as xn--...).")
-    if settings.www not in WWW:
-        raise InvalidInput(f"{settings.www!r} is not a way to answer www; choose {' or '.join(WWW)}.")
-    if settings.public_scheme not in SCHEMES:
-        raise InvalidInput(f"{settings.public_scheme!r} is not a scheme of public URLs; choose http or https.")
+    domain = check_domain(settings.domain)
     listen_address(settings.http)
     return Hosting(domain, settings.www, partial(public_url, settings))
 
@@ -332,7 +413,7 @@ def make_spill(settings: Settings, database: Database) -> Spill:
 def make_limits(settings: Settings) -> Limits:
     """Return what connections may take."""
     return Limits(
-        max_body_bytes=MAX_BODY_BYTES,
+        max_body_bytes=MAX_BODY_BYTES + settings.max_site_bytes,
         header_timeout_s=settings.header_timeout_s,
         idle_timeout_s=settings.idle_timeout_s,
         body_min_bytes_per_s=settings.body_min_bytes_per_s,
@@ -342,18 +423,14 @@ def make_limits(settings: Settings) -> Limits:
     )
 
 
-def archive_limits(settings: Settings) -> ArchiveLimits:
-    """Return what a version may take."""
-    return ArchiveLimits(
-        max_files=settings.max_site_files,
-        max_file_bytes=settings.max_file_bytes,
-        max_total_bytes=settings.max_site_bytes,
-    )
-
-
 def page_cache_bytes(settings: Settings) -> int:
     """Return the memory that pages may take."""
     return settings.page_cache_bytes or memory_limit_bytes() // PAGE_CACHE_SHARE
+
+
+def functions_memory_bytes(settings: Settings) -> int:
+    """Return the memory that idle functions may hold."""
+    return settings.functions_memory_bytes or memory_limit_bytes() // FUNCTIONS_SHARE
 
 
 @contextmanager
@@ -389,6 +466,8 @@ def _forget(pages: Pages, changes: Sequence[Change]) -> None:
     if any(change.kind == "domain" for change in changes):
         # Which site's pages were made under the domain does not stand in the change: all of them are asked for anew.
         pages.forget([state.name for state in pages.sites()])
+    if any(change.kind == links.KIND for change in changes):  # a page of the root site or a 404 stood in its place
+        pages.forget([ROOT_SITE])
     pages.forget([change.key for change in changes if change.kind == "site"])
 
 

@@ -1,28 +1,50 @@
-"""The table of all settings: name, type, default, unit, help.
+"""The table of all settings: name, type, default, unit, range, help, and whether a change is seen at once.
 
-A value comes from the command line (this run), else the environment (`FAZT_<NAME>`), else the default here.
-Rule: a number that an owner may want to change stands here and nowhere else.
+A value comes from the command line (this run), else the environment (`FAZT_<NAME>`), else the database, else the
+default here. Rule: a number that an owner may want to change stands here and nowhere else.
 """
 
 import hashlib
+import logging
+import math
 import os
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import Field, dataclass, field, fields, replace
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
+from fazt._speedups.hosts import normalise
 from fazt.errors import InvalidInput
+
+log = logging.getLogger("fazt.settings")
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 LONGEST_SOCKET_PATH = 100  # sun_path has 108 bytes with its NUL (unix(7)); some systems have 104
+LONGEST_TEXT = 4096
 KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
+LARGEST = 1 << 53  # what JSON carries exactly everywhere
+
+Source = Literal["flag", "environment", "database", "default"]
+Value = str | int | float
 
 
-def _setting(default: Any, help_text: str, *, unit: str = "") -> Any:
-    return field(default=default, metadata={"help": help_text, "unit": unit})
+def _setting(
+    default: Value,
+    help_text: str,
+    *,
+    unit: str = "",
+    low: float = 0,
+    high: float = LARGEST,
+    choices: Sequence[str] = (),
+    live: bool = False,
+) -> Any:
+    """Describe a setting; `low` and `high` bound numbers, `live`: a running server takes a change at once."""
+    about = {"help": help_text, "unit": unit, "low": low, "high": high, "choices": tuple(choices), "live": live}
+    return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,49 +53,231 @@ class Settings:
 
     domain: str = _setting("localhost", "The domain under which sites answer.")
     http: str = _setting("127.0.0.1:4698", "Address and port of the HTTP listener.")
-    www: str = _setting("redirect-to-bare", "What www.DOMAIN does: redirect-to-bare, or redirect-to-www.")
-    public_scheme: str = _setting("", "Scheme of printed URLs where a proxy adds TLS: http or https; empty: http.")
-    page_cache_bytes: int = _setting(0, "Memory for pages; 0: a quarter of what the process may use.", unit="bytes")
-    spill_cache_bytes: int = _setting(2 * GIB, "Disk for the spill cache beside the database.", unit="bytes")
-    max_connections: int = _setting(20_000, "Connections held at once.")
-    max_connections_per_address: int = _setting(1_000, "Connections held at once from one address off loopback.")
-    header_timeout_s: float = _setting(10.0, "Time for a request's head to arrive.", unit="s")
-    idle_timeout_s: float = _setting(60.0, "Time that an idle connection is kept.", unit="s")
-    body_min_bytes_per_s: int = _setting(1024, "Slowest body that is waited for, after 10 s.", unit="bytes/s")
-    write_timeout_s: float = _setting(30.0, "Time without progress after which a slow reader is cut.", unit="s")
-    shutdown_grace_s: float = _setting(30.0, "Time that requests under way get when the server stops.", unit="s")
-    max_file_bytes: int = _setting(2 * GIB, "Largest file of a site.", unit="bytes")
-    max_site_bytes: int = _setting(10 * GIB, "Largest version of a site.", unit="bytes")
-    max_site_files: int = _setting(100_000, "Most files of a version.")
-    function_cpu_s: float = _setting(5.0, "CPU time of one call of a function.", unit="s")
-    function_timeout_s: float = _setting(30.0, "Time until a function must have answered.", unit="s")
-    function_memory_bytes: int = _setting(128 * MIB, "Memory of the functions of one site.", unit="bytes")
-    function_concurrency: int = _setting(50, "Calls of one site's functions at a time; as many may wait.")
-    function_request_bytes: int = _setting(10 * MIB, "Largest body that a function is sent.", unit="bytes")
-    function_response_bytes: int = _setting(32 * MIB, "Largest answer of a function that is no stream.", unit="bytes")
-    functions_memory_bytes: int = _setting(0, "Memory for idle functions; 0: a quarter of what there is.", unit="bytes")
-    log_history_lines: int = _setting(20_000, "Access and error lines kept in the database.")
+    www: str = _setting(
+        "redirect-to-bare",
+        "What www.DOMAIN does: redirect-to-bare, or redirect-to-www.",
+        choices=("redirect-to-bare", "redirect-to-www"),
+    )
+    public_scheme: str = _setting(
+        "", "Scheme of printed URLs where a proxy adds TLS: http or https; empty: http.", choices=("", "http", "https")
+    )
+    trusted_proxies: str = _setting(
+        "",
+        "Proxies that are believed about who asks (X-Forwarded-For), such as 127.0.0.1, 10.0.0.0/8; empty: none.",
+        live=True,
+    )
+    page_cache_bytes: int = _setting(
+        0, "Memory for pages; 0: a quarter of what the process may use.", unit="bytes", live=True
+    )
+    spill_cache_bytes: int = _setting(2 * GIB, "Disk for the spill cache beside the database.", unit="bytes", live=True)
+    max_connections: int = _setting(20_000, "Connections held at once.", low=1, live=True)
+    max_connections_per_address: int = _setting(
+        1_000, "Connections held at once from one address off loopback.", low=1, live=True
+    )
+    header_timeout_s: float = _setting(
+        10.0, "Time for a request's head to arrive.", unit="s", low=0.1, high=3600, live=True
+    )
+    idle_timeout_s: float = _setting(
+        60.0, "Time that an idle connection is kept.", unit="s", low=0.1, high=86400, live=True
+    )
+    body_min_bytes_per_s: int = _setting(
+        1024, "Slowest body that is waited for, after 10 s.", unit="bytes/s", live=True
+    )
+    write_timeout_s: float = _setting(
+        30.0, "Time without progress after which a slow reader is cut.", unit="s", low=0.1, high=86400, live=True
+    )
+    shutdown_grace_s: float = _setting(
+        30.0, "Time that requests under way get when the server stops.", unit="s", high=3600, live=True
+    )
+    max_file_bytes: int = _setting(2 * GIB, "Largest file of a site.", unit="bytes", low=1, live=True)
+    max_site_bytes: int = _setting(10 * GIB, "Largest version of a site.", unit="bytes", low=1, live=True)
+    max_site_files: int = _setting(100_000, "Most files of a version.", low=1, live=True)
+    function_cpu_s: float = _setting(
+        5.0, "CPU time of one call of a function.", unit="s", low=0.01, high=3600, live=True
+    )
+    function_timeout_s: float = _setting(
+        30.0, "Time until a function must have answered.", unit="s", low=0.05, high=86400, live=True
+    )
+    function_memory_bytes: int = _setting(
+        128 * MIB, "Memory of the functions of one site.", unit="bytes", low=16 * MIB, live=True
+    )
+    function_concurrency: int = _setting(
+        50, "Calls of one site's functions at a time; as many may wait.", low=1, high=10000, live=True
+    )
+    function_request_bytes: int = _setting(10 * MIB, "Largest body that a function is sent.", unit="bytes", live=True)
+    function_response_bytes: int = _setting(
+        32 * MIB, "Largest answer of a function that is no stream.", unit="bytes", live=True
+    )
+    functions_memory_bytes: int = _setting(
+        0, "Memory for idle functions; 0: a quarter of what there is.", unit="bytes", live=True
+    )
+    country_database: str = _setting(
+        "", "Path of a MaxMind database (.mmdb) that tells the countries of visitors; empty: they are not counted."
+    )
+    notifications_private: str = _setting(
+        "",
+        "Private networks that notifications may reach, such as 192.168.0.0/16, fd00::/8; empty: none.",
+        live=True,
+    )
+    error_burst: int = _setting(20, "Failures of a site within 5 minutes that the owner is told of.", low=1, live=True)
+    disk_low_percent: int = _setting(
+        10, "Free share of the disk below which the owner is told; 0: never.", unit="%", high=100, live=True
+    )
+    log_history_lines: int = _setting(20_000, "Access and error lines kept in the database.", high=10000000, live=True)
 
 
-def load_settings(flags: Mapping[str, object], environment: Mapping[str, str] | None = None) -> Settings:
+class Because(NamedTuple):
+    """Where a value stands: what a source says, None where it says nothing."""
+
+    source: Source
+    value: Value | None
+
+
+def find(name: str) -> "Field[Any]":
+    """Return the setting of that name.
+
+    Raises: InvalidInput.
+    """
+    for setting in fields(Settings):
+        if setting.name == name:
+            return setting
+    raise InvalidInput(f"There is no setting {name!r}; `fazt config list` shows all.")
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return f"FAZT_{name.upper()}"
+
+
+def check_value(name: str, value: object, called: str = "") -> Value:
+    """Return a value as its setting has it, whether it came as text or as JSON; `called`: its name in messages.
+
+    Raises: InvalidInput where it is of another type, too small, too large or none of the choices.
+    """
+    setting, called = find(name), called or name
+    about = setting.metadata
+    kind: type[Any] = type(setting.default)
+    if kind is str:
+        if not isinstance(value, str):
+            raise InvalidInput(f"{called} must be text, not {value!r}.")
+        _check_text(called, value, about["choices"])
+        if name in SYNTAX:
+            SYNTAX[name](value)
+        return value
+    number = _number(kind, value)
+    if number is None:
+        raise InvalidInput(f"{called} must be {'a whole number' if kind is int else 'a number'}, not {value!r}.")
+    if not about["low"] <= number <= about["high"]:
+        high = "" if about["high"] >= LARGEST else f" and at most {about['high']:g}"
+        raise InvalidInput(f"{called} must be at least {about['low']:g}{high}, not {number:g}.")
+    return number
+
+
+def _check_text(called: str, value: str, choices: Sequence[str]) -> None:
+    if choices and value not in choices:
+        allowed = ", ".join(repr(choice) for choice in choices)
+        raise InvalidInput(f"{called} must be one of {allowed}, not {value!r}.")
+    if len(value) > LONGEST_TEXT or not value.isprintable():
+        raise InvalidInput(f"{called} must be one line of at most {LONGEST_TEXT} characters.")
+
+
+def _number(kind: type[Value], value: object) -> int | float | None:
+    """Return a number of a kind, None where that is none."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    try:
+        number = int(value) if kind is int else float(value)
+    except (ValueError, OverflowError):
+        return None
+    if not math.isfinite(number) or (isinstance(value, float) and number != value):
+        return None
+    return number
+
+
+def because(
+    name: str, flags: Mapping[str, object], environment: Mapping[str, str], stored: Mapping[str, Value]
+) -> list[Because]:
+    """Return what each source says of a setting, the strongest first; the first that says anything counts.
+
+    Raises: InvalidInput.
+    """
+    default: Any = find(name).default
+    flag, said = flags.get(name), environment.get(variable(name))
+    return [
+        Because("flag", None if flag is None else check_value(name, flag)),
+        Because("environment", None if said is None else check_value(name, said, variable(name))),
+        Because("database", stored.get(name)),
+        Because("default", default),
+    ]
+
+
+def load_settings(
+    flags: Mapping[str, object],
+    environment: Mapping[str, str] | None = None,
+    stored: Mapping[str, Value] | None = None,
+) -> Settings:
     """Return the settings for one run; a flag that is None does not count.
 
-    Raises: InvalidInput, naming the setting whose value is of the wrong type.
+    Raises: InvalidInput, naming the setting whose value cannot be.
     """
     environment = os.environ if environment is None else environment
     values: dict[str, Any] = {}
     for setting in fields(Settings):
-        variable = f"FAZT_{setting.name.upper()}"
-        if flags.get(setting.name) is not None:
-            values[setting.name] = flags[setting.name]
-        elif variable in environment:
-            kind: type[Any] = type(setting.default)
-            try:
-                values[setting.name] = kind(environment[variable])
-            except ValueError:
-                given = environment[variable]
-                raise InvalidInput(f"{variable} must be of type {kind.__name__}, not {given!r}.") from None
+        said = because(setting.name, flags, environment, stored or {})
+        values[setting.name] = next(each.value for each in said if each.value is not None)
     return Settings(**values)
+
+
+class LiveSettings:
+    """The settings of this process: what each source says, what counts now, and who is told when that changes.
+
+    Rule: what a running server cannot change stays as it was when the process began; `waiting` names it.
+    """
+
+    def __init__(
+        self,
+        flags: Mapping[str, object],
+        environment: Mapping[str, str] | None = None,
+        stored: Mapping[str, Value] | None = None,
+    ) -> None:
+        """Settle what counts. Raises: InvalidInput where a flag or a variable cannot be."""
+        self._flags = {name: value for name, value in flags.items() if value is not None}
+        self._environment = os.environ if environment is None else environment
+        self._stored = _usable(stored or {})
+        self._listeners: list[Callable[[Settings], None]] = []
+        self.now = load_settings(self._flags, self._environment, self._stored)
+        self.waiting: tuple[str, ...] = ()
+
+    def follow(self, listener: Callable[[Settings], None]) -> None:
+        """Call `listener(settings)` after each change."""
+        self._listeners.append(listener)
+
+    def take(self, stored: Mapping[str, Value]) -> None:
+        """Know what the database says now, and tell everybody whom that changes."""
+        self._stored = _usable(stored)
+        wanted = load_settings(self._flags, self._environment, self._stored)
+        differing = [each for each in fields(Settings) if getattr(wanted, each.name) != getattr(self.now, each.name)]
+        self.waiting = tuple(each.name for each in differing if not each.metadata["live"])
+        changed = {each.name: getattr(wanted, each.name) for each in differing if each.metadata["live"]}
+        if changed:
+            self.now = replace(self.now, **changed)
+            for listener in self._listeners:
+                listener(self.now)
+
+    def because(self, name: str) -> list[Because]:
+        """Return what each source says of a setting, the strongest first. Raises: InvalidInput."""
+        return because(name, self._flags, self._environment, self._stored)
+
+
+def _usable(stored: Mapping[str, Value]) -> dict[str, Value]:
+    """Return what of the stored settings can be: an older or a newer Fazt may have known others."""
+    usable = {}
+    for name, value in stored.items():
+        try:
+            usable[name] = check_value(name, value)
+        except InvalidInput as error:
+            log.warning("a stored setting does not count: %s", error.message)
+    return usable
 
 
 def database_path(flag: str | None, environment: Mapping[str, str] | None = None) -> Path:
@@ -116,6 +320,36 @@ def listen_address(http: str) -> tuple[str, int]:
     ):
         raise InvalidInput(f"{http!r} is not an address to listen on; write it as 127.0.0.1:4698 or [::1]:4698.")
     return bare, int(port)
+
+
+def check_domain(domain: str) -> str:
+    """Return a server's domain, normalised.
+
+    Raises: InvalidInput.
+    """
+    normal = normalise(domain.encode("ascii", "replace"))
+    if normal is None or ":" in domain:
+        raise InvalidInput(f"{domain!r} is not a domain; write it as example.org (other letters as xn--...).")
+    return normal
+
+
+def read_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the networks that a text lists with commas between them, such as 192.168.0.0/16, fd00::/8.
+
+    Raises: InvalidInput.
+    """
+    try:
+        return tuple(ip_network(each.strip(), strict=False) for each in text.split(",") if each.strip())
+    except ValueError:
+        raise InvalidInput(f"{text!r} is no list of networks; write them as 192.168.0.0/16, fd00::/8.") from None
+
+
+SYNTAX: dict[str, Callable[[str], object]] = {
+    "domain": check_domain,
+    "http": listen_address,
+    "notifications_private": read_networks,
+    "trusted_proxies": read_networks,
+}
 
 
 def public_url(settings: Settings, host: str) -> str:

@@ -19,6 +19,9 @@ FLOORS = {
     "functions": 3,
     "jobs": 3,
     "cron": 3,
+    "hooks": 3,
+    "visits": 3,
+    "notifications": 3,
     "sites": 2,
     "auth": 2,
     "data": 2,
@@ -29,8 +32,9 @@ FLOORS = {
     "_speedups": 0,
 }
 # The pairs on the same floor of which the first may import the second
-SIDEWAYS = {(part, "errors") for part in ("settings", "outbound")}
+SIDEWAYS = {("settings", "errors"), ("settings", "_speedups"), ("outbound", "errors")}
 ONLY_FLOOR_0 = {"edge"}
+UNDOCUMENTED = {"cli", "server", "errors", "settings", "auth", "bench"}  # their modules are not listed one by one
 ENTRANCE = {"__init__", "__main__"}
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "core", "base", "manager", "misc", "types"}
 MODULES = sorted(path for pattern in ("*.py", "*.pyx", "*.pxd") for path in PACKAGE.rglob(pattern))
@@ -115,9 +119,7 @@ def test_a_module_says_what_it_owns(path: Path) -> None:
         assert len(tree.body) == 1, f"{path} holds more than its docstring"
 
 
-@pytest.mark.parametrize(
-    "part", ["_speedups", "store", "sites", "data", "functions", "jobs", "cron", "edge", "api", "outbound"]
-)
+@pytest.mark.parametrize("part", sorted(FLOORS.keys() - UNDOCUMENTED))
 def test_each_module_stands_in_the_document(part: str) -> None:
     document = (ROOT / "docs" / "architecture.md").read_text()
     modules = {path.stem for path in MODULES if path.parent == PACKAGE / part} - ENTRANCE

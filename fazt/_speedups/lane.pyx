@@ -142,7 +142,8 @@ cdef class Lane:
         page.site.add(status, body, duration, True)
         self.ring.put(
             page.site.name, self.client, HEAD if request.head else GET, key, <int> request.host_length, status, body,
-            duration, True, wall_ms(),
+            duration, True, wall_ms(), page.marks | request.marks, raw + request.referer, request.referer_length,
+            raw + request.agent, request.agent_length,
         )
         return out
 

@@ -12,6 +12,7 @@ cdef class Page:
     cdef readonly unsigned long long generation
     cdef readonly int status
     cdef readonly bint keep
+    cdef readonly int marks                     # of `fazt._speedups.statistics`: whether it is an HTML page
     cdef readonly bytes last_modified
     cdef readonly tuple headers
     cdef readonly Py_ssize_t size

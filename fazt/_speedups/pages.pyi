@@ -14,6 +14,9 @@ class Variant(NamedTuple):
     body: bytes | None  # None: too large to be kept, to be read from `source`
     source: Any  # an edge.bodies.Source where body is None
 
+def is_html(fields: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Tell whether the fields of an answer say that it is an HTML page."""
+
 class Page:
     """A finished response in each of its codings.
 
@@ -28,6 +31,9 @@ class Page:
     def generation(self) -> int: ...
     @property
     def status(self) -> int: ...
+    @property
+    def marks(self) -> int:
+        """MARK_HTML of `fazt._speedups.statistics` where it is an HTML page, else 0."""
     @property
     def keep(self) -> bool:
         """Whether the cache may hold it: the same for everybody, at any time, whatever the query."""
@@ -124,6 +130,8 @@ class Pages:
         """
     def forget(self, names: Iterable[str]) -> None:
         """Make every page of these sites stale, and all negative entries; from any thread."""
+    def resize(self, max_bytes: int) -> None:
+        """Hold at most so many bytes from now on; what was not used for longest goes at once."""
     def clear(self) -> None:
         """Empty the cache; what is being made now is not kept either."""
     def statistics(self) -> CacheStatistics:

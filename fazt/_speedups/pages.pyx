@@ -18,7 +18,7 @@ from libc.time cimport gmtime_r, time_t, tm
 
 from lru import LRU
 
-from fazt._speedups.statistics cimport SiteState, monotonic_ns, wall_ms
+from fazt._speedups.statistics cimport HTML, SiteState, monotonic_ns, wall_ms
 
 DEF DATE_BYTES = 29
 DEF MAX_PAGE_BYTES = 524288
@@ -110,6 +110,14 @@ cdef int own_references():
 cdef int OWN_REFERENCES = own_references()
 
 
+def is_html(fields):
+    """Tell whether the fields of an answer say that it is an HTML page."""
+    for name, value in fields:
+        if name.lower() == b"content-type":
+            return value[:9].lower() == b"text/html"
+    return False
+
+
 cdef class Page:
     """A finished response in each of its codings."""
 
@@ -134,6 +142,7 @@ cdef class Page:
         self.status = status
         self.headers = tuple(headers)
         self.keep = keep
+        self.marks = HTML if is_html(self.headers) else 0
         self.last_modified = last_modified
         self.count = len(variants)
         self.codings = [variant.encoding for variant in variants]
@@ -387,6 +396,13 @@ cdef class Pages:
             state = self.states.get(name)
             if state is not None:
                 (<SiteState> state).change = self.generation
+
+    def resize(self, Py_ssize_t max_bytes):
+        """Hold at most so many bytes from now on; what was not used for longest goes at once."""
+        self.max_bytes = max_bytes
+        while self.protected_bytes > max_bytes - max_bytes // 10:
+            self.demote(<Page> self.protected.peek_last_item()[1])
+        self.evict()
 
     def clear(self):
         """Empty the cache; what is being made now is not kept either."""

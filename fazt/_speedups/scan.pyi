@@ -13,9 +13,15 @@ class Plain(NamedTuple):
     accept_encoding: bytes
     if_none_match: bytes
     if_modified_since: bytes
+    referer: bytes
+    agent: bytes  # User-Agent
+    marks: int  # MARK_... of `fazt._speedups.statistics`
 
 def scan(data: bytes, start: int = 0) -> Plain | None:
     """Return the plain request that begins at `start`, or None: decline, whatever the reason.
 
     For tests and tools; the lane uses the same C function without building the tuple.
     """
+
+def read_notes(fields: list[tuple[bytes, bytes]]) -> tuple[bytes, bytes, int]:
+    """Return (Referer, User-Agent, marks) of fields with names in lower case, as the scan reads them."""

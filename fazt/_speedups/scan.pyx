@@ -6,9 +6,14 @@ never repairs and never rejects: on any doubt it declines, and the ordinary path
 """
 
 from collections import namedtuple
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from libc.string cimport memcmp, memcpy
 
-Plain = namedtuple("Plain", "end head host path query accept_encoding if_none_match if_modified_since")
+from fazt._speedups.statistics cimport AHEAD, PART, UNTRACKED
+
+Plain = namedtuple(
+    "Plain", "end head host path query accept_encoding if_none_match if_modified_since referer agent marks"
+)
 
 DEF MAX_HEAD = 16384
 DEF MAX_TARGET = 2048
@@ -24,6 +29,11 @@ cdef enum Field:
     IF_NONE_MATCH = 4
     IF_MODIFIED_SINCE = 5
     CONNECTION = 6
+    REFERER = 7
+    USER_AGENT = 8
+    WISH = 9            # DNT, Sec-GPC
+    PURPOSE = 10        # Purpose, Sec-Purpose
+    DESTINATION = 11    # Sec-Fetch-Dest
 
 # What a byte may stand in: 1 a path, 2 a query, 4 a field name, 8 a host
 cdef unsigned char[256] KINDS
@@ -51,13 +61,19 @@ cdef inline bint is_name(const char* name, const char* wanted, size_t length) no
     return memcmp(name, wanted, length) == 0
 
 
-cdef Field classify(const char* name, Py_ssize_t length) noexcept:
+cdef inline Field classify(const char* name, Py_ssize_t length) noexcept:
     """Tell what a field means to the lane; `name` is in lower case."""
     if length == 3:
-        return HARMLESS if is_name(name, "dnt", 3) else DECLINED
+        return WISH if is_name(name, "dnt", 3) else DECLINED
     if length == 4:
         return HOST if is_name(name, "host", 4) else HARMLESS if is_name(name, "from", 4) else DECLINED
     if length > 4 and is_name(name, "sec-", 4):
+        if length == 14 and is_name(name, "sec-fetch-dest", 14):
+            return DESTINATION
+        if length == 7 and is_name(name, "sec-gpc", 7):
+            return WISH
+        if length == 11 and is_name(name, "sec-purpose", 11):
+            return PURPOSE
         # Sec-WebSocket-* belongs to an upgrade
         return DECLINED if length > 13 and is_name(name, "sec-websocket", 13) else HARMLESS
     if length == 6:
@@ -65,7 +81,7 @@ cdef Field classify(const char* name, Py_ssize_t length) noexcept:
             return HARMLESS
         return HARMLESS if is_name(name, "pragma", 6) else DECLINED
     if length == 7:
-        return HARMLESS if is_name(name, "referer", 7) or is_name(name, "purpose", 7) else DECLINED
+        return REFERER if is_name(name, "referer", 7) else PURPOSE if is_name(name, "purpose", 7) else DECLINED
     if length == 8:
         return HARMLESS if is_name(name, "priority", 8) else DECLINED
     if length == 9:
@@ -73,7 +89,7 @@ cdef Field classify(const char* name, Py_ssize_t length) noexcept:
     if length == 10:
         if is_name(name, "connection", 10):
             return CONNECTION
-        return HARMLESS if is_name(name, "user-agent", 10) else DECLINED
+        return USER_AGENT if is_name(name, "user-agent", 10) else DECLINED
     if length == 13:
         if is_name(name, "if-none-match", 13):
             return IF_NONE_MATCH
@@ -148,6 +164,15 @@ cdef bint scan_line(const unsigned char* data, Py_ssize_t length, Py_ssize_t* at
     return True
 
 
+cdef inline int mark_of(Field field, const unsigned char* value, Py_ssize_t size) noexcept:
+    """Tell what a field says about whether its request may be counted as a visit."""
+    if field == WISH:
+        return UNTRACKED if size == 1 and value[0] == 49 else 0
+    if field == PURPOSE:
+        return AHEAD if size >= 8 and memcmp(value, b"prefetch", 8) == 0 else 0
+    return 0 if size == 8 and memcmp(value, b"document", 8) == 0 else PART
+
+
 cdef bint keep_field(
     Field field, const unsigned char* data, Py_ssize_t value, Py_ssize_t size, Request* request
 ) noexcept:
@@ -176,6 +201,16 @@ cdef bint keep_field(
             return False
         request.if_modified_since = value
         request.if_modified_since_length = size
+    elif field == REFERER:
+        if request.referer_length < 0:
+            request.referer = value
+            request.referer_length = size
+    elif field == USER_AGENT:
+        if request.agent_length < 0:
+            request.agent = value
+            request.agent_length = size
+    elif field >= WISH:
+        request.marks |= mark_of(field, data + value, size)
     elif field == CONNECTION:
         if size != 10 or (data[value] | 32) != 107 or memcmp(data + value + 1, b"eep-", 4) != 0:
             return False
@@ -187,10 +222,14 @@ cdef bint scan_request(const unsigned char* data, Py_ssize_t length, Py_ssize_t 
     """Fill `request` from the plain request that begins at `start`; False: decline."""
     cdef Py_ssize_t i = start, name_length, value, stop
     cdef int fields = 0
+    cdef Field field
     cdef char[MAX_NAME] name
     length = min(length, start + MAX_HEAD)
     request.host_length = request.accept_encoding_length = -1
     request.if_none_match_length = request.if_modified_since_length = -1
+    request.referer_length = request.agent_length = -1
+    request.referer = request.agent = 0
+    request.marks = 0
     if not scan_line(data, length, &i, request):
         return False
     while True:
@@ -218,7 +257,8 @@ cdef bint scan_request(const unsigned char* data, Py_ssize_t length, Py_ssize_t 
         while stop > value and data[stop - 1] == 32:
             stop -= 1
         i += 2
-        if not keep_field(classify(name, name_length), data, value, stop - value, request):
+        field = classify(name, name_length)
+        if field != HARMLESS and not keep_field(field, data, value, stop - value, request):  # most are harmless
             return False
 
 
@@ -236,7 +276,26 @@ def scan(bytes data not None, Py_ssize_t start=0):
         optional(data, request.accept_encoding, request.accept_encoding_length),
         optional(data, request.if_none_match, request.if_none_match_length),
         optional(data, request.if_modified_since, request.if_modified_since_length),
+        optional(data, request.referer, request.referer_length),
+        optional(data, request.agent, request.agent_length),
+        request.marks,
     )
+
+
+def read_notes(list fields not None):
+    """Return (Referer, User-Agent, marks) of fields with names in lower case, as the scan reads them."""
+    cdef bytes name, value, referer = None, agent = None
+    cdef int marks = 0
+    cdef Field field
+    for name, value in fields:
+        field = classify(PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name))
+        if field == REFERER:
+            referer = value if referer is None else referer
+        elif field == USER_AGENT:
+            agent = value if agent is None else agent
+        elif field >= WISH:
+            marks |= mark_of(field, <const unsigned char*> PyBytes_AS_STRING(value), PyBytes_GET_SIZE(value))
+    return referer or b"", agent or b"", marks
 
 
 cdef bytes optional(bytes data, Py_ssize_t at, Py_ssize_t length):

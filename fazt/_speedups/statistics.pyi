@@ -1,14 +1,23 @@
 """What was served, counted in C: one `SiteState` a site, and a ring of the last requests."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 BUCKETS: int  # number of latency buckets
+# What the record of a request says about it
+MARK_UNTRACKED: int  # its sender asks not to be tracked (DNT, Sec-GPC)
+MARK_HTML: int  # the answer was an HTML page
+MARK_AHEAD: int  # asked for before anybody wants to see it
+MARK_PART: int  # asked for by a page, not by whoever reads it
 
 def bucket_of(duration_ns: int) -> int:
     """Return the index of the latency bucket that a duration falls into."""
 
 def bucket_limit_ns(bucket: int) -> int:
     """Return the upper limit of a bucket in nanoseconds."""
+
+def add_latencies(histograms: Iterable[bytes]) -> bytes:
+    """Return the sum of histograms of latencies, each of little-endian 32-bit counts; shorter ones end in zeros."""
 
 class Counters(NamedTuple):
     """Counts of one site since they were last taken."""
@@ -49,6 +58,9 @@ class AccessRecord(NamedTuple):
     body_bytes: int
     duration_ns: int
     hit: bool
+    referer: str = ""  # as it came, at most 255 characters
+    agent: str = ""  # likewise
+    marks: int = 0
 
 class AccessRing:
     """The last `capacity` requests; writing to it allocates nothing."""
@@ -68,7 +80,12 @@ class AccessRing:
         body_bytes: int,
         duration_ns: int,
         hit: bool,
+        referer: bytes = b"",
+        agent: bytes = b"",
+        marks: int = 0,
     ) -> None:
         """Add a record; `key` is host + path as they came, the first `host_length` bytes are the host."""
     def since(self, sequence: int, limit: int = 1000) -> tuple[int, int, list[AccessRecord]]:
         """Return (next sequence, number lost to the ring's size or to `limit`, records) after `sequence`."""
+    def after(self, sequence: int, limit: int) -> tuple[int, int, list[AccessRecord]]:
+        """Return the same of the oldest `limit` records after `sequence` that are left, to read on from there."""

@@ -5,7 +5,9 @@ Rule: counting one request allocates nothing and writes nothing; somebody else t
 """
 
 from collections import namedtuple
-from libc.string cimport memset
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.list cimport PyList_GET_ITEM
+from libc.string cimport memcpy, memset
 from posix.time cimport CLOCK_MONOTONIC, CLOCK_REALTIME, clock_gettime, timespec
 
 # Four buckets an octave from 2**10 ns (a microsecond) to 2**36 ns (a minute): 19 % wide each.
@@ -13,11 +15,17 @@ DEF N_BUCKETS = 104
 DEF FIRST_OCTAVE = 10
 DEF LONGEST_HOST = 255
 DEF LONGEST_PATH = 2048
+DEF LONGEST_NOTE = 255          # what is kept of a Referer or User-Agent
 
 BUCKETS = N_BUCKETS
+MARK_UNTRACKED, MARK_HTML, MARK_AHEAD, MARK_PART = UNTRACKED, HTML, AHEAD, PART
 
 Counters = namedtuple("Counters", "requests body_bytes hits misses evictions statuses latency")
-AccessRecord = namedtuple("AccessRecord", "at_ms site client method host path status body_bytes duration_ns hit")
+AccessRecord = namedtuple(
+    "AccessRecord",
+    "at_ms site client method host path status body_bytes duration_ns hit referer agent marks",
+    defaults=("", "", 0),
+)
 
 
 cdef long long monotonic_ns() noexcept:
@@ -35,7 +43,16 @@ cdef long long wall_ms() noexcept:
 cdef extern from *:
     """
     static inline int fazt_log2(unsigned long long value) { return 63 - __builtin_clzll(value); }
+    /* The ring is larger than the nearest caches: have the first lines of a record there before they are written. */
+    static inline void fazt_fetch(const void* record) {
+        __builtin_prefetch((const char*) record, 1);
+        __builtin_prefetch((const char*) record + 64, 1);
+        __builtin_prefetch((const char*) record + 128, 1);
+        __builtin_prefetch((const char*) record + 192, 1);
+        __builtin_prefetch((const char*) record + 256, 1);
+    }
     """
+    void fazt_fetch(const void* record) noexcept nogil
     int fazt_log2(unsigned long long value) noexcept nogil
 
 
@@ -133,6 +150,25 @@ cdef object added(one, other):
     )
 
 
+def add_latencies(histograms):
+    """Return the sum of histograms of latencies, each of little-endian 32-bit counts; shorter ones end in zeros."""
+    cdef unsigned long long[N_BUCKETS] sums
+    cdef const unsigned int* counts
+    cdef bytes histogram
+    cdef Py_ssize_t i, width = 0
+    memset(&sums[0], 0, sizeof(sums))
+    for histogram in histograms:
+        counts = <const unsigned int*> PyBytes_AS_STRING(histogram)
+        width = max(width, min(N_BUCKETS, PyBytes_GET_SIZE(histogram) // 4))
+        for i in range(min(N_BUCKETS, PyBytes_GET_SIZE(histogram) // 4)):
+            sums[i] += counts[i]
+    cdef bytes summed = PyBytes_FromStringAndSize(NULL, width * 4)
+    cdef unsigned int* out = <unsigned int*> PyBytes_AS_STRING(summed)
+    for i in range(width):
+        out[i] = <unsigned int> min(sums[i], 0xFFFFFFFFULL)
+    return summed
+
+
 cdef class Record:
     """A place of the ring, filled again and again."""
 
@@ -142,6 +178,9 @@ cdef class Record:
         return AccessRecord(
             self.at_ms, self.site, self.client, self.method.decode("latin-1"), host[:LONGEST_HOST],
             path[:LONGEST_PATH], self.status, self.body_bytes, self.duration_ns, bool(self.hit),
+            (<const char*> &self.notes[0])[:self.referer_length].decode("latin-1"),
+            (<const char*> &self.notes[self.referer_length])[:self.agent_length].decode("latin-1"),
+            self.marks,
         )
 
 
@@ -152,14 +191,15 @@ cdef class AccessRing:
         if capacity < 1:
             raise ValueError("an access ring holds at least one record")
         self.capacity = capacity
-        self.sequence = 0
+        self.sequence = self.place = 0
         self.records = [Record.__new__(Record) for _ in range(capacity)]
 
     cdef void put(
         self, str site, str client, bytes method, bytes key, int host_length, int status,
-        unsigned long long body_bytes, unsigned long long duration_ns, bint hit, long long at_ms,
+        unsigned long long body_bytes, unsigned long long duration_ns, bint hit, long long at_ms, int marks,
+        const unsigned char* referer, Py_ssize_t referer_length, const unsigned char* agent, Py_ssize_t agent_length,
     ):
-        cdef Record record = <Record> self.records[self.sequence % <unsigned long long> self.capacity]
+        cdef Record record = <Record> PyList_GET_ITEM(self.records, self.place)
         record.at_ms = at_ms
         record.site = site
         record.client = client
@@ -170,24 +210,50 @@ cdef class AccessRing:
         record.body_bytes = body_bytes
         record.duration_ns = duration_ns
         record.hit = hit
+        record.marks = <unsigned char> marks
+        if marks & HTML or status == 404:  # nothing else is a visit, and most answers are something else
+            record.referer_length = <unsigned char> max(0, min(referer_length, LONGEST_NOTE))
+            memcpy(&record.notes[0], referer, record.referer_length)
+            record.agent_length = <unsigned char> max(0, min(agent_length, LONGEST_NOTE))
+            memcpy(&record.notes[record.referer_length], agent, record.agent_length)
+        else:
+            record.referer_length = record.agent_length = 0
         self.sequence += 1
+        self.place = self.place + 1 if self.place + 1 < self.capacity else 0
+        fazt_fetch(PyList_GET_ITEM(self.records, self.place))
 
     def add(
         self, SiteState site not None, str client not None, bytes method not None, bytes key not None,
         int host_length, int status, unsigned long long body_bytes, unsigned long long duration_ns, bint hit,
+        bytes referer not None=b"", bytes agent not None=b"", int marks=0,
     ):
         """Add a record; `key` is host + path as they came, the first `host_length` bytes are the host."""
-        self.put(site.name, client, method, key, host_length, status, body_bytes, duration_ns, hit, wall_ms())
+        self.put(
+            site.name, client, method, key, host_length, status, body_bytes, duration_ns, hit, wall_ms(), marks,
+            <const unsigned char*> PyBytes_AS_STRING(referer), PyBytes_GET_SIZE(referer),
+            <const unsigned char*> PyBytes_AS_STRING(agent), PyBytes_GET_SIZE(agent),
+        )
 
     def since(self, unsigned long long sequence, Py_ssize_t limit=1000):
         """Return (next sequence, number lost to the ring's size or to `limit`, records) after `sequence`."""
-        cdef unsigned long long first = min(sequence, self.sequence), oldest = 0, i
+        cdef unsigned long long first = min(sequence, self.sequence), oldest = 0
         if self.sequence > <unsigned long long> self.capacity:
             oldest = self.sequence - self.capacity
         if self.sequence - oldest > <unsigned long long> limit:
             oldest = self.sequence - limit
-        wanted = max(first, oldest)
+        return self.between(first, max(first, oldest), self.sequence)
+
+    def after(self, unsigned long long sequence, Py_ssize_t limit):
+        """Return the same of the oldest `limit` records after `sequence` that are left, to read on from there."""
+        cdef unsigned long long first = min(sequence, self.sequence), oldest = 0
+        if self.sequence > <unsigned long long> self.capacity:
+            oldest = self.sequence - self.capacity
+        oldest = max(first, oldest)
+        return self.between(first, oldest, min(self.sequence, oldest + <unsigned long long> limit))
+
+    cdef tuple between(self, unsigned long long asked, unsigned long long first, unsigned long long end):
+        cdef unsigned long long i
         records = [
-            (<Record> self.records[i % <unsigned long long> self.capacity]).as_tuple() for i in range(wanted, self.sequence)
+            (<Record> self.records[i % <unsigned long long> self.capacity]).as_tuple() for i in range(first, end)
         ]
-        return self.sequence, wanted - first, records
+        return end, first - asked, records

@@ -1,6 +1,6 @@
 """The admin API as one ASGI application: its routes, who may call them, and how failures are told.
 
-Rule: FastAPI's own pages stay off. They load scripts from elsewhere, and they ask nobody for a token.
+Rule: FastAPI's own pages stay off, since they load scripts from elsewhere.
 """
 
 from collections.abc import Sequence
@@ -9,9 +9,11 @@ from typing import Protocol
 from fastapi import FastAPI, Response
 
 from fazt import __version__
-from fazt.api.access import FilteredReader, Gate
+from fazt.api.access import Anybody, Gate
 from fazt.api.answers import answer
+from fazt.api.description import describe
 from fazt.api.errors import FailureGuard, add_error_handlers
+from fazt.api.idempotency import Idempotency
 from fazt.api.routing import Application
 from fazt.store.database import Database
 
@@ -32,14 +34,14 @@ def routes(resources: Sequence[Resource]) -> FastAPI:
     for resource in resources:
         resource.add_to(app)
 
-    async def describe(caller: FilteredReader) -> Response:
+    async def show(caller: Anybody) -> Response:
         """Describe this API as OpenAPI does."""
-        return answer(app.openapi())
+        return answer(describe(app))
 
-    app.add_api_route("/api/openapi.json", describe, methods=["GET"])
+    app.add_api_route("/api/openapi.json", show, methods=["GET"])
     return app
 
 
-def admin(database: Database, resources: Sequence[Resource]) -> Application:
-    """Return the admin API."""
-    return FailureGuard(Gate(routes(resources), database))
+def admin(database: Database, resources: Sequence[Resource], origin: str) -> Application:
+    """Return the admin API; a browser may call it from `origin` alone."""
+    return FailureGuard(Gate(Idempotency(routes(resources), database), database, origin))

@@ -3,6 +3,7 @@
 Rule: everything that is answered goes through `answer`; no number of the store (`id`, `number`) gets out.
 """
 
+import heapq
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
@@ -14,10 +15,11 @@ from fastapi import Query, Response
 from fazt.api.times import iso
 from fazt.errors import InvalidInput
 from fazt.sites.hosting import Hosting
-from fazt.store import domains, versions
+from fazt.store import domains, sites, versions
 from fazt.store.domains import Domain
 from fazt.store.sites import Site
 from fazt.store.tokens import Token
+from fazt.store.users import User
 from fazt.store.versions import Version
 
 DEFAULT_ITEMS = 100
@@ -44,6 +46,24 @@ def list_answer(found: Sequence[Item], limit: int, shape: Callable[[Item], Any],
     """Return a list as JSON has it; `found` holds one more than `limit` where there is a next page."""
     items = found[:limit]
     return {"items": [shape(item) for item in items], "next": cursor(items[-1]) if len(found) > limit else None}
+
+
+def of_sites(
+    connection: apsw.Connection,
+    wanted: frozenset[str] | None,
+    list_one: Callable[[Site | None], Sequence[Item]],
+    key: Callable[[Item], Any],
+    *,
+    newest_first: bool = False,
+) -> list[Item]:
+    """Return one list made of those of several sites, each in order of `key`; None: `list_one(None)` has all sites.
+
+    A site that is not there has nothing.
+    """
+    if wanted is None:
+        return list(list_one(None))
+    there = [site for name in sorted(wanted) if (site := sites.find(connection, name)) is not None]
+    return list(heapq.merge(*(list_one(site) for site in there), key=key, reverse=newest_first))
 
 
 def number_cursor(after: str | None) -> int | None:
@@ -94,6 +114,21 @@ def version_json(connection: apsw.Connection, hosting: Hosting, site: Site, vers
 def domain_json(domain: Domain) -> dict[str, Any]:
     """Return a domain as JSON has it."""
     return asdict(domain) | {"created_at": iso(domain.created_at)}
+
+
+def user_json(user: User) -> dict[str, Any]:
+    """Return a user as JSON has it."""
+    return {
+        "name": user.name,
+        "role": user.role,
+        "sites": None if user.sites is None else list(user.sites),
+        "password": user.password is not None,
+        "totp": user.totp is not None,
+        "passkeys": user.passkeys,
+        "recovery_codes": user.recovery_codes,
+        "created_at": iso(user.created_at),
+        "last_seen_at": iso(user.last_seen_at),
+    }
 
 
 def token_json(token: Token) -> dict[str, Any]:

@@ -94,6 +94,10 @@ class CallLog:
         new = min(self._count - number, len(self._lines))
         return self._count, list(islice(self._lines, len(self._lines) - new, None)) if new > 0 else []
 
+    def totals(self) -> dict[str, tuple[int, int]]:
+        """Return how many calls of each site there were, and how many of them failed."""
+        return {name: (calls.calls, calls.failed) for name, calls in self._sites.items()}
+
     def sites(self) -> list[dict[str, Any]]:
         """Return the counts of the sites that were called last, as JSON has them."""
         return [calls.as_json(name) for name, calls in reversed(self._sites.items())]

@@ -1,6 +1,7 @@
-"""The script that pages use Fazt with: `/_fazt/client.js` for `import`, `/_fazt/client.classic.js` for `<script src>`.
+"""The scripts that pages use Fazt with: `/_fazt/client.js` for `import`, `/_fazt/client.classic.js` for `<script src>`.
 
-A file with `export` in it is no classic script, so there are two addresses for one source.
+A file with `export` in it is no classic script, so there are two addresses for one source. `/_fazt/beacon.js` tells of
+the page views of single-page applications.
 Rule: a browser may keep it, and asks each time whether it is still the one.
 """
 
@@ -12,6 +13,7 @@ from fazt.api.routing import Application, Receive, Scope, Send
 from fazt.errors import MethodNotAllowed, NotFound
 
 SOURCE = Path(__file__).with_name("client.js")
+BEACON = "/_fazt/beacon.js"
 MODULE, CLASSIC = "/_fazt/client.js", "/_fazt/client.classic.js"
 EXPORT = "export { room };\n"
 
@@ -21,11 +23,12 @@ def client_scripts() -> dict[str, bytes]:
     module = SOURCE.read_text()
     assert module.endswith(EXPORT)
     classic = f"(() => {{\n{module.removesuffix(EXPORT)}globalThis.fazt = {{ ...globalThis.fazt, room }};\n}})();\n"
-    return {MODULE: module.encode(), CLASSIC: classic.encode()}
+    beacon = SOURCE.with_name("beacon.js").read_bytes()
+    return {MODULE: module.encode(), CLASSIC: classic.encode(), BEACON: beacon}
 
 
 def client_script_app() -> Application:
-    """Return the application of the two addresses."""
+    """Return the application of these addresses."""
     scripts = {
         path: (body, b'"%s"' % hashlib.sha256(body).hexdigest()[:32].encode())
         for path, body in client_scripts().items()

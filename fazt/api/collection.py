@@ -7,7 +7,7 @@ import asyncio
 import logging
 
 from fazt.errors import StoreError
-from fazt.store import blobs
+from fazt.store import blobs, idempotency
 from fazt.store.blobs import Collected
 from fazt.store.database import Database, now_ms
 
@@ -51,7 +51,8 @@ class Collector:
         pause_s = FIRST_S
         while True:
             try:
-                await asyncio.wait_for(self._waking.wait(), pause_s)
+                async with asyncio.timeout(pause_s):
+                    await self._waking.wait()
             except TimeoutError:
                 work = self._collect(UPLOAD_MS)  # nobody asked: who began to send before a restart is spared too
             else:
@@ -66,6 +67,7 @@ class Collector:
                 log.exception("what nothing uses was not deleted")
 
     async def _collect(self, older_than_ms: int) -> Collected:
+        await self._database.write(idempotency.sweep)
         count = size = 0
         while True:
             some = await self._database.write(blobs.collect, BLOBS_AT_ONCE, older_than_ms)

@@ -8,7 +8,8 @@ import apsw
 from fastapi import FastAPI, Query, Response
 
 from fazt.api.access import Admin, FilteredReader, Reader, check
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, number_cursor
+from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, number_cursor, of_sites
+from fazt.api.auditing import Act, Audit
 from fazt.api.jobs import job_json
 from fazt.api.times import iso
 from fazt.cron import control
@@ -19,6 +20,7 @@ from fazt.store import queue, schedules, sites
 from fazt.store.database import Database, now_ms
 from fazt.store.queue import QueuedJob
 from fazt.store.schedules import Trigger
+from fazt.store.sites import Site
 
 ONE = "/api/cron/{site}/{name}"
 MOST_UPCOMING = 100
@@ -30,6 +32,7 @@ class Cron:
 
     def __init__(self, database: Database, wake_jobs: Callable[[], None], wake_cron: Callable[[], None]) -> None:
         self._database = database
+        self._audit = Audit(database)
         self._wake_jobs = wake_jobs
         self._wake_cron = wake_cron
 
@@ -52,8 +55,9 @@ class Cron:
         """List the triggers of a site, or of all, with the next times of each."""
         if site is not None:
             check(caller, "read", site)
+            await self._database.read(sites.get, site)
         await sync(self._database, now_ms())
-        return answer(await self._database.read(_list, site or caller.site, upcoming, _cursor(after), limit))
+        return answer(await self._database.read(_list, caller.asks_about(site), upcoming, _cursor(after), limit))
 
     async def history(
         self, caller: Reader, site: str, name: str, limit: Limit = DEFAULT_ITEMS, after: After = None
@@ -64,19 +68,19 @@ class Cron:
     async def run(self, caller: Admin, site: str, name: str) -> Response:
         """Run a trigger now, or as soon as its present run has ended."""
         await sync(self._database, now_ms())
-        job = await self._database.write(_run, site, name)
+        job = await self._audit.write(caller, Act("cron.run", name, site), _run, site, name)
         self._wake_jobs()
         return answer(job_json(job), 201)
 
     async def pause(self, caller: Admin, site: str, name: str) -> Response:
         """Fire a trigger no more."""
         await sync(self._database, now_ms())
-        return answer(await self._database.write(_pause, site, name))
+        return answer(await self._audit.write(caller, Act("cron.pause", name, site), _pause, site, name))
 
     async def resume(self, caller: Admin, site: str, name: str) -> Response:
         """Fire a trigger again."""
         await sync(self._database, now_ms())
-        trigger = await self._database.write(_resume, site, name)
+        trigger = await self._audit.write(caller, Act("cron.resume", name, site), _resume, site, name)
         self._wake_cron()
         return answer(trigger)
 
@@ -113,9 +117,16 @@ def _cursor(after: str | None) -> tuple[str, str]:
     return site, name
 
 
-def _list(connection: apsw.Connection, site: str | None, upcoming: int, after: tuple[str, str], limit: int) -> Any:
-    site_id = None if site is None else sites.get(connection, site).id
-    found = schedules.list_page(connection, site_id, after, limit + 1)
+def _list(
+    connection: apsw.Connection, wanted: frozenset[str] | None, upcoming: int, after: tuple[str, str], limit: int
+) -> Any:
+    def of_one(site: Site | None) -> list[Trigger]:
+        if site is None:
+            return schedules.list_page(connection, None, after, limit + 1)
+        behind = (site.name, after[1] if site.name == after[0] else "")
+        return schedules.list_page(connection, site.id, behind, limit + 1) if site.name >= after[0] else []
+
+    found = of_sites(connection, wanted, of_one, lambda trigger: (trigger.site, trigger.name))
     return list_answer(
         found,
         limit,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fazt.api.access import Deployer, Reader
 from fazt.api.answers import answer, no_content
+from fazt.api.auditing import Act, Audit
 from fazt.api.times import iso
 from fazt.data import environment
 from fazt.store.database import Database
@@ -30,6 +31,7 @@ class EnvironmentCalls:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._audit = Audit(database)
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes."""
@@ -46,12 +48,13 @@ class EnvironmentCalls:
 
     async def set_variable(self, caller: Deployer, site: str, name: str, body: NewValue) -> Response:
         """Give a variable a value."""
-        made = await self._database.write(environment.put, site, name, body.value, False)
+        act = Act("env.set", name, site)
+        made = await self._audit.write(caller, act, environment.put, site, name, body.value, False)
         return answer(_json(made) | {"value": body.value})
 
     async def remove_variable(self, caller: Deployer, site: str, name: str) -> Response:
         """Take a variable away."""
-        await self._database.write(environment.remove, site, name, False)
+        await self._audit.write(caller, Act("env.remove", name, site), environment.remove, site, name, False)
         return no_content()
 
     async def list_secrets(self, caller: Reader, site: str) -> Response:
@@ -60,11 +63,12 @@ class EnvironmentCalls:
 
     async def set_secret(self, caller: Deployer, site: str, name: str, body: NewValue) -> Response:
         """Give a secret a value, which is never shown again."""
-        return answer(_json(await self._database.write(environment.put, site, name, body.value, True)))
+        act = Act("secret.set", name, site)
+        return answer(_json(await self._audit.write(caller, act, environment.put, site, name, body.value, True)))
 
     async def remove_secret(self, caller: Deployer, site: str, name: str) -> Response:
         """Take a secret away."""
-        await self._database.write(environment.remove, site, name, True)
+        await self._audit.write(caller, Act("secret.remove", name, site), environment.remove, site, name, True)
         return no_content()
 
 

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from fazt.api.platform import FIELDS
 from fazt.api.routing import Application, Message, Receive, Scope, Send
-from fazt.errors import FaztError, InvalidInput, MethodNotAllowed, NotFound, Unauthenticated
+from fazt.errors import FaztError, InvalidInput, MethodNotAllowed, NotFound, TooManyAttempts, Unauthenticated
 
 log = logging.getLogger("fazt.api")
 
@@ -29,6 +29,8 @@ def respond(error: FaztError, headers: dict[str, str] | None = None) -> Response
     headers = dict(headers or {})
     if isinstance(error, Unauthenticated):
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyAttempts):
+        headers["Retry-After"] = str(error.details["retry_after_s"])
     # ASCII only: a message may quote a name with halves of surrogate pairs, which UTF-8 cannot hold.
     return Response(json.dumps(error.as_json()), error.status, headers, media_type="application/json")
 
@@ -38,6 +40,7 @@ def add_error_handlers(app: FastAPI) -> None:
     app.add_exception_handler(FaztError, _on_fazt_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(UnicodeEncodeError, _on_half_a_character)
     app.add_exception_handler(Exception, _on_failure)
 
 
@@ -61,6 +64,14 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         return respond(MethodNotAllowed(f"The API has no {what}."), dict(error.headers or {}))
     return respond(InvalidInput(f"{error.detail}."))
+
+
+async def _on_half_a_character(request: Request, error: Exception) -> Response:
+    """Refuse text that JSON can write and nothing behind the API can keep: `"\\ud800"`."""
+    assert isinstance(error, UnicodeEncodeError)
+    if error.reason != "surrogates not allowed":
+        raise error
+    return respond(InvalidInput("What was sent holds half of a surrogate pair, which is not a character."))
 
 
 async def _on_failure(request: Request, error: Exception) -> Response:

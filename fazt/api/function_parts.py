@@ -18,6 +18,7 @@ from fazt.data.caller import Caller
 from fazt.data.room_limits import RoomSettings
 from fazt.data.rooms import Rooms
 from fazt.errors import JobFailed, NotFound
+from fazt.functions.allowance import Allowance
 from fazt.functions.calls import Report
 from fazt.functions.pool import Pool
 from fazt.functions.routes import ROOMS
@@ -38,6 +39,7 @@ EVENTS = {"join": "onJoin", "message": "onMessage", "leave": "onLeave"}
 class FunctionParts:
     """What the server joins: applications, and what runs in the background."""
 
+    targets: Targets
     pool: Pool
     workshop: Workshop
     app: Application
@@ -61,6 +63,11 @@ class FunctionParts:
             "memory_bytes": self.pool.memory_bytes(),
             "sites": self.log.sites(),
         }
+
+    def allow(self, allowance: Allowance, memory_bytes: int) -> None:
+        """Let functions have at most this from now on."""
+        self.targets.allow(allowance)
+        self.pool.allow(allowance.bounds, memory_bytes)
 
     async def stop(self) -> None:
         """End every process and connection."""

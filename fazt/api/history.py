@@ -5,6 +5,7 @@ nothing happens. Rule: a reader sees each line once, whether it is still in memo
 """
 
 import asyncio
+import heapq
 import logging
 from collections.abc import AsyncIterator
 from typing import NamedTuple
@@ -20,11 +21,13 @@ from fazt.errors import StoreError
 from fazt.functions.calls import Report
 from fazt.store import log_lines, statistics
 from fazt.store.database import Database, now_ms
+from fazt.store.log_lines import LogLine
 from fazt.store.statistics import Hour
 
 log = logging.getLogger("fazt.history")
 
 WRITE_S = 10.0
+FRESH_S = 2.0  # who reads statistics sees what is not older than this
 POLL_S = 0.25
 RING_RECORDS = 2048
 STEP_LINES = 20
@@ -95,6 +98,7 @@ class History:
         self._stopped = asyncio.Event()
         self._stopped.set()  # until `run`: where nothing is recorded there is nothing to wait for
         self._failing = False
+        self._flushed_at = 0.0
 
     async def run(self) -> None:
         """Write down what is new every few seconds, until the task is cancelled."""
@@ -106,13 +110,32 @@ class History:
             except Exception:  # one bad write must not end the log
                 log.exception("the log was not written")
 
+    def keep(self, lines: int) -> None:
+        """Keep so many lines in the store from the next write on."""
+        self._keep_lines = lines
+
     def stop(self) -> None:
         """End those who follow."""
         self._stopped.set()
 
+    async def freshen(self) -> None:
+        """Write down what is new, unless that was done a moment ago."""
+        if asyncio.get_running_loop().time() - self._flushed_at >= FRESH_S:
+            await self.flush()
+
+    async def ends_within(self, seconds: float) -> bool:
+        """Wait so long; tell whether those who follow are to end."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+        except TimeoutError:
+            return False
+        return True
+
     async def flush(self) -> None:
         """Write down what is new; what the store refuses now is tried again the next time."""
         async with self._lock:
+            self._flushed_at = asyncio.get_running_loop().time()
             position, news = self._behind(self._written)
             self._take_hours()
             if not any(news) and not self._hours:
@@ -128,22 +151,23 @@ class History:
                 self._hours = []
                 self._written = position
 
-    async def read(self, site: str | None, since_ms: int, limit: int) -> tuple[list[Line], Position]:
-        """Return the newest `limit` lines (of one site, or all) from a time on, oldest first, and how far they go."""
+    async def read(self, wanted: frozenset[str] | None, since_ms: int, limit: int) -> tuple[list[Line], Position]:
+        """Return the newest `limit` lines (of these sites, or all) since a time, oldest first, and how far they go."""
         async with self._lock:
             position, news = self._behind(self._written)
-            stored = await self._database.read(log_lines.since, site, since_ms, limit)
+            stored = await self._database.read(_stored, wanted, since_ms, limit)
         lines = [Line(line.at, line.site, line.kind, line.line) for line in stored]
-        lines += [line for line in news.lines() if line.at >= since_ms and _is_of(line, site)]
+        lines += [line for line in news.lines() if line.at >= since_ms and _is_of(line, wanted)]
         return lines[-limit:], position
 
-    async def follow(self, site: str | None, position: Position) -> AsyncIterator[list[Line]]:
+    async def follow(self, wanted: frozenset[str] | None, position: Position) -> AsyncIterator[list[Line]]:
         """Yield what comes behind a position, an empty list where nothing came, until the server stops."""
         while not self._stopped.is_set():
             position, news = self._behind(position)
-            yield [line for line in news.lines() if _is_of(line, site)]
+            yield [line for line in news.lines() if _is_of(line, wanted)]
             try:
-                await asyncio.wait_for(self._stopped.wait(), POLL_S)
+                async with asyncio.timeout(POLL_S):
+                    await self._stopped.wait()
             except TimeoutError:
                 continue
 
@@ -164,8 +188,15 @@ class History:
         del self._hours[:-MOST_WAITING_HOURS]
 
 
-def _is_of(line: Line, site: str | None) -> bool:
-    return site is None or line.site == site
+def _is_of(line: Line, wanted: frozenset[str] | None) -> bool:
+    return wanted is None or line.site in wanted
+
+
+def _stored(connection: apsw.Connection, wanted: frozenset[str] | None, since_ms: int, limit: int) -> list[LogLine]:
+    if wanted is None:
+        return log_lines.since(connection, None, since_ms, limit)
+    found = [log_lines.since(connection, site, since_ms, limit) for site in wanted]
+    return list(heapq.merge(*found, key=lambda line: line.id))[-limit:]
 
 
 def _write(connection: apsw.Connection, lines: list[Line], hours: list[Hour], keep_lines: int) -> None:

@@ -8,12 +8,14 @@ import orjson
 from fastapi import FastAPI, Query, Response
 
 from fazt.api.access import FilteredAdmin, FilteredReader, check
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, number_cursor
+from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, number_cursor, of_sites
+from fazt.api.auditing import Act, Audit
 from fazt.api.times import iso
 from fazt.auth.tokens import Principal
 from fazt.store import queue, sites
 from fazt.store.database import Database, now_ms
 from fazt.store.queue import QueuedJob
+from fazt.store.sites import Site
 
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 
@@ -23,6 +25,7 @@ class Jobs:
 
     def __init__(self, database: Database, wake: Callable[[], None], interrupt: Callable[[str], None]) -> None:
         self._database = database
+        self._audit = Audit(database)
         self._wake = wake
         self._interrupt = interrupt
 
@@ -43,17 +46,19 @@ class Jobs:
         """List the jobs of a site, or of all, newest first."""
         if site is not None:
             check(caller, "read", site)
-        return answer(await self._database.read(_list, site or caller.site, state, number_cursor(after), limit))
+            await self._database.read(sites.get, site)
+        wanted = caller.asks_about(site)
+        return answer(await self._database.read(_list, wanted, state, number_cursor(after), limit))
 
     async def retry(self, caller: FilteredAdmin, id: str) -> Response:
         """Run a job that failed, was cancelled or waits, as soon as there is room."""
-        job = await self._database.write(_retry, caller, id)
+        job = await self._audit.write(caller, Act("job.retry", id), _retry, caller, id)
         self._wake()
         return answer(job_json(job))
 
     async def cancel(self, caller: FilteredAdmin, id: str) -> Response:
         """Cancel a job that waits or runs."""
-        job = await self._database.write(_cancel, caller, id)
+        job = await self._audit.write(caller, Act("job.cancel", id), _cancel, caller, id)
         self._interrupt(id)
         return answer(job_json(job))
 
@@ -81,9 +86,13 @@ def job_json(job: QueuedJob) -> dict[str, Any]:
     }
 
 
-def _list(connection: apsw.Connection, site: str | None, state: str | None, before: int | None, limit: int) -> Any:
-    site_id = None if site is None else sites.get(connection, site).id
-    found = queue.list_page(connection, site_id, state, before, limit + 1)
+def _list(
+    connection: apsw.Connection, wanted: frozenset[str] | None, state: str | None, before: int | None, limit: int
+) -> Any:
+    def of_one(site: Site | None) -> list[QueuedJob]:
+        return queue.list_page(connection, None if site is None else site.id, state, before, limit + 1)
+
+    found = of_sites(connection, wanted, of_one, lambda job: job.number, newest_first=True)
     return list_answer(found, limit, job_json, lambda job: str(job.number))
 
 

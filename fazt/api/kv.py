@@ -16,6 +16,7 @@ from starlette.convertors import Convertor, register_url_convertor
 
 from fazt.api.access import Admin, Reader
 from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, no_content
+from fazt.api.auditing import Act, Audit
 from fazt.api.times import iso
 from fazt.data import kv_values as values
 from fazt.errors import InvalidInput, NotFound
@@ -57,6 +58,7 @@ class Kv:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._audit = Audit(database)
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes."""
@@ -95,13 +97,15 @@ class Kv:
         now = now_ms()
         fields = {"ifVersion": body.if_version} if "if_version" in body.model_fields_set else {}
         write = Write(values.key_of(key), kind, content, values.expiry_of(body.ttl, now))
-        version = await self._database.write(_put, site, write, values.expected_of(fields), now)
+        version = await self._audit.write(
+            caller, Act("kv.set", key, site), _put, site, write, values.expected_of(fields), now
+        )
         entry = Entry(write.key, kind, len(content), version, write.expires_at, None)
         return answer(_json(entry))
 
     async def remove(self, caller: Admin, site: str, key: str) -> Response:
         """Remove a key."""
-        await self._database.write(_remove, site, values.key_of(key), now_ms())
+        await self._audit.write(caller, Act("kv.remove", key, site), _remove, site, values.key_of(key), now_ms())
         return no_content()
 
 

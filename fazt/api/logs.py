@@ -41,7 +41,7 @@ class Logs:
         if site is not None:
             check(caller, "read", site)
             await self._database.read(sites.get, site)
-        wanted = site or caller.site
+        wanted = caller.asks_about(site)
         since_ms = 0 if since_s is None else now_ms() - since_s * 1000
         lines, position = await self._history.read(wanted, since_ms, limit)
         if not follow:
@@ -49,10 +49,10 @@ class Logs:
         return StreamingResponse(self._follow(request, wanted, lines, position), media_type=NDJSON)
 
     async def _follow(
-        self, request: Request, site: str | None, lines: list[Line], position: Position
+        self, request: Request, wanted: frozenset[str] | None, lines: list[Line], position: Position
     ) -> AsyncIterator[bytes]:
         yield _joined(lines)  # empty as it may be: the head of the answer goes out with it
-        async for new in self._history.follow(site, position):
+        async for new in self._history.follow(wanted, position):
             if new:
                 yield _joined(new)
             elif await request.is_disconnected():

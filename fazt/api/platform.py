@@ -16,10 +16,6 @@ from fazt.store.database import Database
 from fazt.store.writer import RESERVE_BYTES
 
 HEALTH = "/_fazt/health"
-DASHBOARD = (
-    "The dashboard comes with a later version. The API is under /api/; the command line uses it: "
-    "fazt remote add NAME URL."
-)
 FIELDS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
@@ -55,18 +51,6 @@ def platform(database: Database) -> Application:
             await respond_error(send, error, [(b"allow", b"GET, HEAD")])
         else:
             await _answer_health(database, send)
-
-    return app
-
-
-def no_dashboard() -> Application:
-    """Return the application of the dashboard's host outside of the API."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            await send({"type": "websocket.close"})
-        else:
-            await respond_error(send, NotFound(DASHBOARD))
 
     return app
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from fazt.api.access import Admin, FilteredAdmin, FilteredReader, Reader, check
 from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, no_content, site_json
+from fazt.api.auditing import Act, Audit, Look
 from fazt.errors import InvalidInput
 from fazt.sites.hosting import Hosting
 from fazt.sites.names import check_site_name
@@ -36,6 +37,7 @@ class Sites:
 
     def __init__(self, database: Database, hosting: Hosting, collect: Callable[[], None]) -> None:
         self._database = database
+        self._audit = Audit(database)
         self._hosting = hosting
         self._collect = collect
 
@@ -49,13 +51,13 @@ class Sites:
 
     async def list_page(self, caller: FilteredReader, limit: Limit = DEFAULT_ITEMS, after: After = None) -> Response:
         """List the sites in order of their names."""
-        return answer(await self._database.read(self._list, caller.site, after, limit))
+        return answer(await self._database.read(self._list, caller.sites, after, limit))
 
     async def create(self, caller: FilteredAdmin, body: NewSite) -> Response:
         """Make a site without any version."""
         name = check_site_name(body.name)
         check(caller, "admin", name)
-        return answer(await self._database.write(self._create, name), 201)
+        return answer(await self._audit.write(caller, Act("site.create", name, name), self._create, name), 201)
 
     async def show(self, caller: Reader, site: str) -> Response:
         """Show a site."""
@@ -69,20 +71,21 @@ class Sites:
         if body.name is not None:
             name = check_site_name(body.name)
             check(caller, "admin", name)
-        return answer(await self._database.write(self._change, site, name, body.locked))
+        act = Act("site.change", site, site, _look(name or site, site))
+        return answer(await self._audit.write(caller, act, self._change, site, name, body.locked))
 
     async def remove(self, caller: Admin, site: str) -> Response:
         """Delete a site with its versions."""
-        await self._database.write(sites.remove, site)
+        await self._audit.write(caller, Act("site.remove", site, site, _look(site)), sites.remove, site)
         self._collect()
         return no_content()
 
-    def _list(self, connection: apsw.Connection, only: str | None, after: str | None, limit: int) -> Any:
+    def _list(self, connection: apsw.Connection, only: frozenset[str] | None, after: str | None, limit: int) -> Any:
         if only is None:
             found = sites.list_page(connection, after, limit + 1)
         else:
-            site = sites.find(connection, only)
-            found = [site] if site is not None and (after is None or site.name > after) else []
+            names = sorted(name for name in only if after is None or name > after)
+            found = [site for name in names if (site := sites.find(connection, name)) is not None]
         return list_answer(
             found, limit, lambda site: site_json(connection, self._hosting, site), lambda site: site.name
         )
@@ -102,3 +105,13 @@ class Sites:
         if locked:
             site = sites.set_locked(connection, site.name, True)
         return site_json(connection, self._hosting, site)
+
+
+def _look(*names: str) -> Look:
+    """Return what shows a site under the first of these names that there is."""
+
+    def look(connection: apsw.Connection) -> Any:
+        found = (sites.find(connection, name) for name in names)
+        return next(({"name": site.name, "locked": site.locked} for site in found if site is not None), None)
+
+    return look

@@ -98,7 +98,7 @@ class Status:
 
     def _explain(self, connection: apsw.Connection, caller: Principal, url: str) -> Any:
         found = explain(connection, self._hosting, url)
-        if caller.site is not None:
+        if caller.sites is not None:
             host = normalise(urlsplit(url if "://" in url else f"//{url}").netloc.encode("ascii", "replace"))
             check(caller, "read", self._hosting.place(connection, host or "").site)
         return {

@@ -3,12 +3,14 @@
 from typing import Annotated, Any, Literal
 
 import apsw
+import orjson
 from fastapi import FastAPI, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from fazt.api.access import Admin
 from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, no_content, token_json
-from fazt.auth.tokens import ACTIONS, hash_token, new_token, token_id
+from fazt.api.auditing import Act, Audit, note
+from fazt.auth.tokens import ACTIONS, Principal, hash_token, new_token, token_id
 from fazt.errors import Conflict
 from fazt.sites.names import check_site_name
 from fazt.store import tokens
@@ -34,6 +36,7 @@ class Tokens:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._audit = Audit(database)
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes."""
@@ -47,12 +50,12 @@ class Tokens:
 
     async def create(self, caller: Admin, body: NewToken) -> Response:
         """Make a token; its secret is told in this answer and never again."""
-        secret, token = await self._database.write(_create, body)
+        secret, token = await self._database.write(_create, caller, body)
         return answer(token_json(token) | {"token": secret}, 201)
 
     async def remove(self, caller: Admin, id: str) -> Response:
         """Revoke a token."""
-        await self._database.write(tokens.remove, id)
+        await self._audit.write(caller, Act("token.remove", id), tokens.remove, id)
         return no_content()
 
 
@@ -60,7 +63,7 @@ def _list(connection: apsw.Connection, after: str | None, limit: int) -> Any:
     return list_answer(tokens.list_page(connection, after, limit + 1), limit, token_json, lambda token: token.id)
 
 
-def _create(connection: apsw.Connection, body: NewToken) -> tuple[str, Token]:
+def _create(connection: apsw.Connection, caller: Principal, body: NewToken) -> tuple[str, Token]:
     site = None if body.site is None else check_site_name(body.site)
     actions = [action for action in ACTIONS if action in body.actions]
     expires_at = None if body.expires_in_s is None else now_ms() + body.expires_in_s * 1000
@@ -70,5 +73,7 @@ def _create(connection: apsw.Connection, body: NewToken) -> tuple[str, Token]:
             made = tokens.add(connection, token_id(secret), hash_token(secret), body.label, site, actions, expires_at)
         except Conflict:
             continue
+        told = {"label": made.label, "site": made.site, "actions": made.actions}
+        note(connection, caller, Act("token.create", made.id, made.site), None, orjson.dumps(told))
         return secret, made
     raise Conflict("No id is free for another token; revoke some that are not used any more.")

@@ -1,6 +1,7 @@
 """`/api/sites/{site}/versions` and `/live`: what a site was, is, and can be again."""
 
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 import apsw
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fazt.api.access import Deployer, Reader
 from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, number_cursor, version_json
+from fazt.api.auditing import Act, Audit
 from fazt.api.collection import Collector
 from fazt.sites import deploy
 from fazt.sites.export import tar_of
@@ -41,6 +43,7 @@ class Versions:
 
     def __init__(self, database: Database, hosting: Hosting, collector: Collector) -> None:
         self._database = database
+        self._audit = Audit(database)
         self._hosting = hosting
         self._collector = collector
 
@@ -60,7 +63,8 @@ class Versions:
 
     async def prune(self, caller: Deployer, site: str, body: Prune) -> Response:
         """Delete all but the newest versions, never the live one nor the one that was live before."""
-        removed = await self._database.write(_prune, site, body.keep)
+        act = Act("version.prune", f"all but {body.keep}", site)
+        removed = await self._audit.write(caller, act, _prune, site, body.keep)
         freed = await self._collector.collect()
         return answer({"removed": [version.id for version in removed], "freed_bytes": freed.bytes})
 
@@ -89,7 +93,9 @@ class Versions:
 
     async def set_live(self, caller: Deployer, site: str, body: Rollback | None = None) -> Response:
         """Let a version go live."""
-        return answer(await self._database.write(self._set_live, site, None if body is None else body.version))
+        act = Act("site.rollback", site, site, partial(_live, site))
+        wanted = None if body is None else body.version
+        return answer(await self._audit.write(caller, act, self._set_live, site, wanted))
 
     def _list(self, connection: apsw.Connection, name: str, before: int | None, limit: int) -> Any:
         site = sites.get(connection, name)
@@ -127,3 +133,9 @@ def _prune(connection: apsw.Connection, name: str, keep: int) -> list[Version]:
     site = sites.get(connection, name)
     sites.check_unlocked(site)
     return versions.prune(connection, site.id, keep)
+
+
+def _live(name: str, connection: apsw.Connection) -> Any:
+    site = sites.find(connection, name)
+    live = None if site is None or site.live_version is None else versions.by_number(connection, site.live_version)
+    return None if live is None else {"version": live.id}

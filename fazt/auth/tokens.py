@@ -17,15 +17,35 @@ ID_CHARACTERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who calls: the owner, whom the kernel vouched for, or the bearer of a token."""
+    """Who calls, and what they may do.
 
-    uid_owner: bool
-    token: Token | None
+    `actor` is how the audit log names them (`socket`, `token:fazt_ab1`, `user:ann`); `sites` are the names of the only
+    sites that they may touch, None: all and the server itself; `address` is where they call from, "" for the socket;
+    `user` is the number of a user who is signed in, `session` the id of their session.
+    """
 
-    @property
-    def site(self) -> str | None:
-        """The name of the only site that this caller may touch; None: all."""
-        return None if self.token is None else self.token.site
+    actor: str
+    actions: frozenset[str]
+    sites: frozenset[str] | None
+    address: str = ""
+    owner: bool = False
+    user: int | None = None
+    session: str | None = None
+
+    def asks_about(self, site: str | None) -> frozenset[str] | None:
+        """Return the sites that a list is about: the one that is named, else all that this caller may touch."""
+        return self.sites if site is None else frozenset((site,))
+
+
+def local_owner() -> Principal:
+    """Return the owner, whom the kernel vouched for at the Unix socket."""
+    return Principal("socket", frozenset(ACTIONS), None, owner=True)
+
+
+def bearer_of(token: Token, address: str = "") -> Principal:
+    """Return who bears a token."""
+    sites = None if token.site is None else frozenset((token.site,))
+    return Principal(f"token:{token.id}", frozenset(token.actions), sites, address)
 
 
 def new_token() -> str:
@@ -52,12 +72,13 @@ def allows(principal: Principal, action: str, site: str | None) -> bool:
     """Tell whether a caller may do `action` to a site; None: to the whole server."""
     if action not in ACTIONS:
         raise ValueError(f"there is no action {action!r}")
-    if principal.uid_owner:
-        return True
-    token = principal.token
-    return token is not None and action in token.actions and (token.site is None or token.site == site)
+    if action not in principal.actions:
+        return False
+    return principal.sites is None or site in principal.sites
 
 
 def has_action(principal: Principal, action: str) -> bool:
     """Tell whether a caller may do `action` to any site at all."""
-    return allows(principal, action, principal.site)
+    if action not in ACTIONS:
+        raise ValueError(f"there is no action {action!r}")
+    return action in principal.actions

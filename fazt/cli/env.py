@@ -4,15 +4,13 @@ Rule: a secret comes from a prompt, a pipe or a file, never from the command lin
 list of processes have it; and it is never printed.
 """
 
-import sys
-
 import click
 
 from fazt.cli.client import connect
 from fazt.cli.options import json_option, server_options
 from fazt.cli.output import age, number, print_json, table
+from fazt.cli.secret_input import read_secret
 from fazt.data.variable_names import check_name
-from fazt.errors import InvalidInput
 
 
 @click.group(short_help="Set the variables of a site's functions.")
@@ -138,7 +136,7 @@ def set_secret(site: str, name: str, path: str | None, as_json: bool, db: str | 
     if "=" in name:
         raise click.UsageError("Give the name only: a value on the command line would stay in the shell's history.")
     check_name(name)
-    value = _secret(name, path)
+    value = read_secret(name, path)
     with connect(db, remote) as client:
         made = client.ask("PUT", "sites", site, "secrets", name, body={"value": value})
     if as_json:
@@ -162,24 +160,3 @@ def remove_secrets(site: str, names: tuple[str, ...], db: str | None, remote: st
         for name in names:
             client.ask("DELETE", "sites", site, "secrets", name)
     click.echo(f"{number(len(names), 'secret')} of {site} removed.")
-
-
-def _secret(name: str, path: str | None) -> str:
-    """Return the value from where it comes.
-
-    Raises: InvalidInput.
-    """
-    try:
-        if path is not None:
-            with click.open_file(path, "rb") as file:
-                value = str(file.read().decode())
-        elif sys.stdin.isatty():
-            return str(click.prompt(name, hide_input=True, err=True))
-        else:
-            value = sys.stdin.buffer.read().decode()
-    except UnicodeDecodeError:
-        raise InvalidInput("A secret is text in UTF-8; this is not.") from None
-    value = value.removesuffix("\n").removesuffix("\r")
-    if not value:
-        raise InvalidInput("The value is empty. Give it through a pipe, a file, or at the prompt.")
-    return value

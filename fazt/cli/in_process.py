@@ -13,7 +13,6 @@ from urllib.parse import unquote
 
 from fazt.cli.transports import Reply
 from fazt.server import open_api
-from fazt.settings import load_settings
 
 WAITING_PIECES = 16
 
@@ -33,7 +32,7 @@ class ProcessTransport:
         self._runner = asyncio.Runner()
         self._stack = AsyncExitStack()
         try:
-            self._app: Any = self._runner.run(self._stack.enter_async_context(open_api(database, load_settings({}))))
+            self._app: Any = self._runner.run(self._stack.enter_async_context(open_api(database, {})))
         except BaseException:
             self._runner.close()
             raise

@@ -18,6 +18,7 @@ from fazt.errors import FaztError
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Run": {
         "serve": ("serve", "Serve all sites of a database."),
+        "init": ("user", "Make the owner's account, or the link that makes it."),
         "status": ("status", "Show what the server holds and how it is doing."),
     },
     "Publish": {
@@ -27,8 +28,12 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Sites": {
         "sites": ("sites", "List, create, rename, lock, export and remove sites."),
+        "protect": ("protect", "Say who may see a site, or some of its paths."),
+        "share": ("protect", "Links that let others see a protected site."),
         "domains": ("domains", "Give a site domains of its own."),
+        "links": ("links", "Short links: /r/NAME of your domain leads elsewhere."),
         "route": ("route", "Explain what a URL is answered with, and why."),
+        "stats": ("stats", "Show who visited: views, visitors, where they came from."),
         "logs": ("logs", "Show who asked for what, and what functions log."),
     },
     "Functions": {
@@ -40,10 +45,15 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "env": ("env", "Set the variables of a site's functions."),
         "secrets": ("env", "Set what only a site's functions may read."),
         "jobs": ("jobs", "See what waits, runs or failed; try again, cancel."),
+        "hooks": ("hooks", "Take webhooks: check, keep, and run a function."),
         "cron": ("cron", "Functions that run at set times."),
     },
     "Server": {
+        "config": ("config", "Look at the settings of a server, and change them."),
+        "notifications": ("notifications", "Be told of deploys, failures and a full disk."),
         "cache": ("cache", "Look at the page cache, or empty it."),
+        "user": ("user", "Say who may use the dashboard."),
+        "audit": ("audit", "Show who changed what, and when."),
         "token": ("token", "Make and revoke keys for the API."),
         "remote": ("remote", "Know other servers by a short name."),
         "bench": ("bench", "Measure a server under load."),

@@ -2,7 +2,7 @@
 
 import click
 
-from fazt.settings import database_path, load_settings
+from fazt.settings import database_path
 
 
 @click.command(short_help="Serve all sites of a database.")
@@ -21,9 +21,11 @@ def serve(db: str | None, domain: str | None, http: str | None) -> None:
 
     path = database_path(db)
 
-    def say(url: str) -> None:
+    def say(url: str, setup_link: str | None) -> None:
         click.echo(f"Fazt serves {click.style(str(path), bold=True)} at {click.style(url, bold=True)}")
+        if setup_link is not None:
+            click.echo(f"  set up the dashboard, once: {setup_link}")
         click.echo("  another terminal: fazt deploy ./my-folder --site my-site")
         click.echo("  Ctrl-C stops it")
 
-    run(load_settings({"domain": domain, "http": http}), path, say)
+    run({"domain": domain, "http": http}, path, say)

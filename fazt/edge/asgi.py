@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from typing import Any
 from urllib.parse import unquote
 
+from fazt._speedups.pages import Page
 from fazt.edge.answer import error_answer, make_head
 from fazt.edge.exchange import Connection, Exchange
 from fazt.errors import FaztError
@@ -53,9 +54,9 @@ def scope_of(exchange: Exchange, protocol: Connection, kind: str) -> dict[str, A
         "query_string": head.query,
         "root_path": "",
         "headers": head.fields,
-        "client": (protocol.client, protocol.client_port),
+        "client": (protocol.client_of(exchange), protocol.client_port),
         "server": (head.host, protocol.parts.port),
-        "extensions": {"fazt": {"host": head.host, "peer_uid": protocol.peer_uid, "site": None}},
+        "extensions": {"fazt": {"host": head.host, "peer_uid": protocol.peer_uid, "site": None, "page": None}},
     }
 
 
@@ -91,7 +92,7 @@ class HttpCall:
         """Call the application and see to it that an answer ends."""
         try:
             await app(self.scope, self.receive, self.send)
-            if not self.whole and not self.exchange.disconnected:
+            if not self.whole and not self.exchange.disconnected and (self.page is None or self.started):
                 raise RuntimeError("the application returned before its answer was whole")
         except FaztError as error:
             self._fail(error.status, error.code, error.message)
@@ -102,6 +103,12 @@ class HttpCall:
                 return
             log.exception("%s %s failed", self.scope["method"], self.exchange.head.path.decode("latin-1"))
             self._fail(*INTERNAL_ERROR)
+
+    @property
+    def page(self) -> Page | None:
+        """The page that the application handed over, to be sent in place of an answer of its own."""
+        page: Page | None = self.scope["extensions"]["fazt"]["page"]
+        return page
 
     def _is_over(self) -> bool:
         """Tell whether nobody waits for the answer any more, or it was an error and is on its way."""

@@ -56,6 +56,9 @@ class Connection(Protocol):
     transport_used: bool
     descriptor: int
 
+    def client_of(self, exchange: Exchange) -> str:
+        """Return the address of who asks."""
+
     def write(self, data: bytes) -> None:
         """Send bytes behind everything before them."""
 

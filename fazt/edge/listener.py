@@ -12,6 +12,7 @@ from pathlib import Path
 from fazt._speedups.pages import Clock, Pages
 from fazt._speedups.statistics import AccessRing
 from fazt.edge.deadlines import SWEEP_S, check
+from fazt.edge.forwarded import Network
 from fazt.edge.limits import Limits
 from fazt.edge.parts import Parts, Resolve
 from fazt.edge.protocol import HttpProtocol
@@ -94,6 +95,14 @@ class Edge:
         for protocol in tuple(self._parts.connections):
             protocol.abort()
 
+    def limit(self, limits: Limits) -> None:
+        """Let these limits hold from now on; a connection that is there keeps those of its reader."""
+        self._parts.limits = limits
+
+    def trust(self, proxies: tuple[Network, ...]) -> None:
+        """Believe these proxies about who asks, on the connections that they open from now on."""
+        self._parts.trusted = proxies
+
     async def stop(self, grace_s: float) -> None:
         """Take no more connections, let what has begun finish for `grace_s` seconds, then cut the rest."""
         parts = self._parts
@@ -105,10 +114,12 @@ class Edge:
         for protocol in tuple(parts.connections):
             protocol.stop()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(parts.emptied(), grace_s)
+            async with asyncio.timeout(grace_s):
+                await parts.emptied()
         self.cut()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(parts.emptied(), CUT_S)
+            async with asyncio.timeout(CUT_S):
+                await parts.emptied()
         self._sweep.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._sweep

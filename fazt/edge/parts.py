@@ -8,6 +8,7 @@ from typing import Any
 
 from fazt._speedups.pages import Clock, Page, Pages
 from fazt._speedups.statistics import AccessRing
+from fazt.edge.forwarded import Network
 from fazt.edge.limits import Limits
 
 # (normalised host, path as it came and beginning with "/", query without "?") -> a file of a site, or None: ask the app
@@ -29,15 +30,20 @@ class Parts:
     lane: bool
     port: int = 0
     stopping: bool = False
+    trusted: tuple[Network, ...] = ()  # proxies that are believed about who asks
     connections: set[Any] = field(default_factory=set)  # of HttpProtocol
     per_address: dict[str, int] = field(default_factory=dict)  # loopback is not counted
     empty: asyncio.Event = field(default_factory=asyncio.Event)
 
     def admit(self, protocol: Any) -> bool:
-        """Note a new connection; False where there are too many, in total or from its address."""
-        if len(self.connections) >= self.limits.max_connections or self.stopping:
+        """Note a new connection; False where there are too many, in total or from its address.
+
+        The socket of the machine's own user is never full: it is how an owner mends a limit set too low.
+        """
+        full = len(self.connections) >= self.limits.max_connections
+        if self.stopping or (full and protocol.peer_uid is None):
             return False
-        address = neighbourhood(protocol.client)
+        address = "" if protocol.behind_proxy else neighbourhood(protocol.client)
         if address:
             count = self.per_address.get(address, 0)
             if count >= self.limits.max_connections_per_address:
@@ -59,7 +65,7 @@ class Parts:
         self.connections.discard(protocol)
         if not self.connections:
             self.empty.set()
-        address = neighbourhood(protocol.client)
+        address = "" if protocol.behind_proxy else neighbourhood(protocol.client)
         count = self.per_address.get(address, 0)
         if count > 1:
             self.per_address[address] = count - 1

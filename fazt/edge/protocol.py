@@ -13,10 +13,13 @@ from collections.abc import Coroutine
 from typing import Any, cast
 
 from fazt._speedups.lane import Lane
-from fazt._speedups.pages import Page
+from fazt._speedups.pages import Page, is_html
+from fazt._speedups.scan import read_notes
+from fazt._speedups.statistics import MARK_HTML
 from fazt.edge.answer import Answer, answer, error_answer, make_head
 from fazt.edge.asgi import INTERNAL_ERROR, HttpCall
 from fazt.edge.exchange import Exchange
+from fazt.edge.forwarded import client_of, is_trusted
 from fazt.edge.parts import Parts
 from fazt.edge.reader import Reader
 from fazt.edge.request import Head, Refusal
@@ -33,6 +36,7 @@ class HttpProtocol(Lane, asyncio.Protocol):
     __slots__ = (
         "active",
         "answered_at",
+        "behind_proxy",
         "client_port",
         "closing",
         "deadline",
@@ -65,6 +69,7 @@ class HttpProtocol(Lane, asyncio.Protocol):
         self.upgraded: WebSocketCall | None = None
         self.client_port = 0
         self.peer_uid: int | None = None
+        self.behind_proxy = False  # a trusted one: who asks stands in each request
 
     # --- the connection ---
 
@@ -79,6 +84,7 @@ class HttpProtocol(Lane, asyncio.Protocol):
         else:
             peer = transport.get_extra_info("peername") or ("", 0)  # a client that is gone already has none
             self.client, self.client_port = peer[:2]
+            self.behind_proxy = is_trusted(self.client, self.parts.trusted)
             self.descriptor = opened.fileno()
         if not self.parts.admit(self):
             self.abort()
@@ -136,6 +142,12 @@ class HttpProtocol(Lane, asyncio.Protocol):
         elif self.reader is not None:
             self.advance()
 
+    def client_of(self, exchange: Exchange) -> str:
+        """Return the address of who asks."""
+        if not self.behind_proxy:
+            return self.client
+        return client_of(exchange.head.fields, self.client, self.parts.trusted)
+
     def abort(self) -> None:
         """Cut the connection."""
         self.lane_open = False
@@ -152,7 +164,7 @@ class HttpProtocol(Lane, asyncio.Protocol):
             self.close()
 
     def _may_use_lane(self) -> bool:
-        return self.parts.lane and self.peer_uid is None
+        return self.parts.lane and self.peer_uid is None and not self.behind_proxy
 
     # --- bytes in ---
 
@@ -252,16 +264,22 @@ class HttpProtocol(Lane, asyncio.Protocol):
         if page is not None:
             if page.keep and self._is_canonical(head):
                 self.pages.put(head.raw_host + head.path, page)
-            made = self._send_page(exchange, page, hit=False)
-            if made is not None:
-                await self._send_rest(exchange, page, made, hit=False)
+            await self._send_whole(exchange, page)
         elif exchange.upgrade:
             await self._run_websocket(exchange)
         else:
             call = HttpCall(exchange, self)
             await call.run(self.parts.app)
+            if call.page is not None and not call.started and not self.closing:
+                await self._send_whole(exchange, call.page)
+                return
             self._count_call(exchange, call)
             self.finish(exchange)
+
+    async def _send_whole(self, exchange: Exchange, page: Page) -> None:
+        made = self._send_page(exchange, page, hit=False)
+        if made is not None:
+            await self._send_rest(exchange, page, made, hit=False)
 
     def _resolve_failed(self, exchange: Exchange, error: Exception) -> None:
         status, code, message = INTERNAL_ERROR
@@ -330,7 +348,7 @@ class HttpProtocol(Lane, asyncio.Protocol):
             except OSError as error:
                 self._sending_failed(exchange, error)
                 return None
-        self._count(exchange, page.site.name, made.status, made.body_bytes, hit=hit)
+        self._count(exchange, page.site.name, made.status, made.body_bytes, hit=hit, marks=page.marks)
         self.finish(exchange)
         return None
 
@@ -341,7 +359,7 @@ class HttpProtocol(Lane, asyncio.Protocol):
         except (OSError, FaztError) as error:
             self._sending_failed(exchange, error)
             return
-        self._count(exchange, page.site.name, made.status, made.body_bytes, hit=hit)
+        self._count(exchange, page.site.name, made.status, made.body_bytes, hit=hit, marks=page.marks)
         self.finish(exchange)
 
     def _sending_failed(self, exchange: Exchange, error: Exception) -> None:
@@ -356,15 +374,18 @@ class HttpProtocol(Lane, asyncio.Protocol):
         """Count what the application answered, where it said which site that was for."""
         site = call.scope["extensions"]["fazt"]["site"]
         if site is not None and call.status:
-            self._count(exchange, site, call.status, call.body_bytes, hit=False)
+            marks = MARK_HTML if isinstance(call, HttpCall) and is_html(call.fields) else 0
+            self._count(exchange, site, call.status, call.body_bytes, hit=False, marks=marks)
 
-    def _count(self, exchange: Exchange, site: str, status: int, body_bytes: int, *, hit: bool) -> None:
+    def _count(self, exchange: Exchange, site: str, status: int, body_bytes: int, *, hit: bool, marks: int) -> None:
         duration = time.monotonic_ns() - exchange.started_ns
         state = self.pages.site(site)
         state.count(status, body_bytes, duration, hit)
         head = exchange.head
         key = head.raw_host + head.path
-        self.ring.add(state, self.client, head.method, key, len(head.raw_host), status, body_bytes, duration, hit)
+        referer, agent, said = read_notes(head.fields)
+        record = (key, len(head.raw_host), status, body_bytes, duration, hit, referer, agent, marks | said)
+        self.ring.add(state, self.client_of(exchange), head.method, *record)
 
     # --- bytes out ---
 

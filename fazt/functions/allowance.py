@@ -13,7 +13,6 @@ class Allowance:
     """The limits of one site's calls."""
 
     cpu_s: float = 5.0
-    cpu_notice_s: float = 0.05  # a call above it is named in the log
     timeout_s: float = 30.0
     memory_bytes: int = 128 * MIB
     concurrency: int = 50  # calls under way; as many wait, the others are refused

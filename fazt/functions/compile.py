@@ -5,15 +5,14 @@ imports that mean nothing, names that a module does not export, handlers that ha
 js/src/compiler.js, which the caller runs. Rule: what can be known at deploy fails at deploy, with its place.
 """
 
-import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fazt.errors import InvalidFunction
-from fazt.functions.program import EMPTY, FORMAT, Program
-from fazt.functions.routes import RouteTable, is_handler, kind_of
+from fazt.functions.program import EMPTY, Program
+from fazt.functions.routes import RouteTable, kind_of
 from fazt.functions.sources import (
     BUILT_IN,
     MAX_FILE_BYTES,
@@ -108,22 +107,6 @@ def _read_import(item: Mapping[str, Any]) -> Import:
 
 def _printable(message: str) -> str:
     return "".join(c if c.isprintable() else "\ufffd" for c in message[:500])
-
-
-def inputs_hash(files: Iterable[tuple[str, bytes]], extra: Collection[str] = ()) -> bytes | None:
-    """Return a hash of what a program is made of, None where there are no functions; `files` are paths and hashes.
-
-    Equal hashes stand for equal programs. It covers every file that could be imported, whether one is or not.
-    """
-    found = sorted((path, hash) for path, hash in files if is_module(path))
-    if not any(is_handler(path) or path in extra for path, _ in found):
-        return None
-    digest = hashlib.sha256(b"fazt program %d\n" % FORMAT)
-    for path in sorted(extra):
-        digest.update(b"%d:%s\n" % (len(path.encode()), path.encode()))
-    for path, hash in found:
-        digest.update(b"%d:%s=%s\n" % (len(path.encode()), path.encode(), hash.hex().encode()))
-    return digest.digest()
 
 
 def compile_program(

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict, deque
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Awaitable, Hashable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -212,6 +212,11 @@ class Pool:
         """Return how many runners have a site."""
         return sum(len(group.runners) for group in self._groups.values())
 
+    def allow(self, bounds: Bounds, memory_bytes: int) -> None:
+        """Start spares with these bounds from now on, and hold so many runners at most."""
+        self._bounds = bounds
+        self._most = max(LEAST_RUNNERS, memory_bytes // RUNNER_BYTES)
+
     def memory_bytes(self) -> int:
         """Return the memory of all runners with a site; reads a file for each."""
         return sum(runner.memory_bytes() for group in self._groups.values() for runner in group.runners)
@@ -227,6 +232,3 @@ class Pool:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-Acquire = Callable[[Code], Awaitable[Runner]]

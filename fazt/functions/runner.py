@@ -5,7 +5,6 @@ than its own calls.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -22,8 +21,8 @@ log = logging.getLogger("fazt.functions")
 PIECE_BYTES = 1 << 20  # of a module in one frame
 MOST_ASKED_BYTES = 32 << 20  # of the questions of a process that are under way
 LARGE_AT_ONCE = 8  # questions of a process with large answers; the next ones wait until it has taken those
+MEASURED_S = 5.0  # the memory of a process is read at most so often: it takes half a millisecond
 LONGEST_LINE = 16_384 + 200
-BODY = {"body.write", "body.end"}
 _BODY_PREFIX = b'["body.'
 _LARGE_PREFIXES = (b'["kv.get', b'["kv.list', b'["files.read', b'["files.list')
 
@@ -37,6 +36,7 @@ class Runner:
         self.gone = False
         self.used_at = time.monotonic()
         self.served = 0
+        self._measured = 0.0, 0  # when, and bytes
         self._process = process
         self._bridge = bridge
         self._on_gone = on_gone
@@ -90,6 +90,14 @@ class Runner:
     def memory_bytes(self) -> int:
         """Return the memory that the process alone holds."""
         return self._process.resident_bytes()
+
+    def recent_memory_bytes(self) -> int:
+        """Return the same as it was a few seconds ago at most."""
+        now = time.monotonic()
+        at, size = self._measured
+        if now - at >= MEASURED_S:
+            self._measured = now, self.memory_bytes() or size
+        return self._measured[1]
 
     def _end_if_idle(self) -> None:
         # A call that timed out may never end: a promise that nobody resolves.
@@ -166,5 +174,4 @@ class Runner:
             call.end()
         for task in self._tasks:
             task.cancel()
-        with contextlib.suppress(Exception):
-            self._on_gone(self, reason)
+        self._on_gone(self, reason)

@@ -24,7 +24,6 @@ WAIT_S = 2.0  # for a place among a site's calls
 MOST_LOGGED = 1001  # lines of one call, and among them the one that says that there were more
 MOST_LOGGED_CHARACTERS = 512 << 10
 MISSING = object()  # what `run_export` returns where a module has no such export
-MEASURED_S = 5.0  # the memory of a process is read at most so often: it takes half a millisecond
 
 
 @dataclass(slots=True)
@@ -62,7 +61,6 @@ class Service:
         self._on_console = on_console
         self._sites: dict[int, _Site] = {}
         self._streaming: set[Underway] = set()  # those without a deadline
-        self._memory: dict[Runner, tuple[float, int]] = {}
 
     async def begin(
         self,
@@ -78,13 +76,12 @@ class Service:
         timeout_s: float | None = None,
         body: Callable[[str, bytes], Any] | None = None,
         prepare: Callable[[Caller, dict[str, Any]], None] | None = None,
-        call_id: str | None = None,
     ) -> Underway:
         """Begin a call; `prepare` may add to what the runner is told, once the caller is known.
 
         Raises: FunctionBusy, EngineFailed, FunctionCrashed.
         """
-        report = Report(call_id or new_id(), target.site, kind, name, method, started_ms=now_ms())
+        report = Report(new_id(), target.site, kind, name, method, started_ms=now_ms())
         caller = Caller(
             target.site, target.site_id, target.version.number, report.id, depth=depth, net=target.net, unit=unit
         )
@@ -209,24 +206,13 @@ class Service:
         call, report = underway.call, underway.report
         report.duration_us = (time.monotonic_ns() - call.begun_ns) // 1000
         report.cpu_us = call.cpu_us
-        report.memory_bytes = self._measured(underway.runner)
+        report.memory_bytes = underway.runner.recent_memory_bytes()
         report.failure = call.failure
         if call.result.done() and (error := call.result.exception()) is not None and not report.error:
             assert isinstance(error, FaztError)
             self.note(underway, error)
         # Behind whoever waits for the result, who knows the status: both may have come in the same breath.
         asyncio.get_running_loop().call_soon(self._on_report, report, target)
-
-    def _measured(self, runner: Runner) -> int:
-        now = time.monotonic()
-        at, size = self._memory.get(runner, (0.0, 0))
-        if now - at < MEASURED_S:
-            return size
-        if len(self._memory) > 1000:
-            self._memory.clear()
-        size = runner.memory_bytes() or size
-        self._memory[runner] = now, size
-        return size
 
     def _logger(self, report: Report) -> Callable[[Call, str, str], None]:
         left = MOST_LOGGED_CHARACTERS  # the script counts too, and is not believed
@@ -251,20 +237,6 @@ class Service:
         if site is None:
             site = self._sites[target.site_id] = _Site()
         most = target.allowance.concurrency
-        if site.running >= most:
-            if len(site.waiting) >= most:
-                raise FunctionBusy("This site has too many calls under way.")
-            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            site.waiting.append(waiter)
-            try:
-                await asyncio.wait_for(waiter, WAIT_S)
-            except TimeoutError:
-                raise FunctionBusy("This site has too many calls under way.") from None
-            finally:
-                with suppress(ValueError):
-                    site.waiting.remove(waiter)
-        else:
-            site.running += 1
         given_back = False
 
         def give_back() -> None:
@@ -281,4 +253,23 @@ class Service:
             if not site.running and self._sites.get(target.site_id) is site:
                 del self._sites[target.site_id]
 
+        if site.running < most:
+            site.running += 1
+            return give_back
+        if len(site.waiting) >= most:
+            raise FunctionBusy("This site has too many calls under way.")
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        site.waiting.append(waiter)
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await waiter
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled():
+                give_back()  # it came in the same turn in which the waiting ended
+            if isinstance(error, TimeoutError):
+                raise FunctionBusy("This site has too many calls under way.") from None
+            raise
+        finally:
+            with suppress(ValueError):
+                site.waiting.remove(waiter)
         return give_back

@@ -6,7 +6,7 @@ means nothing to any other call, and is released when its call ends.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
@@ -251,15 +251,6 @@ class Streams:
     def add_writable(self, caller: Caller, writable: Writable) -> int:
         """Register where a call may push and return its number."""
         return self.of(caller).add_writable(writable)
-
-
-def readable_of(pieces: AsyncIterator[bytes]) -> Callable[[], Awaitable[bytes]]:
-    """Return a `read` for `add_readable` over an iterator of non-empty pieces."""
-
-    async def read() -> bytes:
-        return await anext(pieces, b"")
-
-    return read
 
 
 def stream_operations(streams: Streams) -> dict[str, Operation]:

@@ -74,6 +74,11 @@ class Targets:
         self._on_replaced = on_replaced
         database.follow(self._forget)
 
+    def allow(self, allowance: Allowance) -> None:
+        """Let every site have at most this from now on."""
+        self._allowance = allowance
+        self._kept = {}
+
     def _forget(self, changes: Sequence[Change]) -> None:
         """Forget everything; called on the writing thread before the change is answered."""
         if any(change.kind in KINDS for change in changes):

@@ -32,6 +32,7 @@ STATUS_TIMEOUT_S = 2.0
 HEAP_SHARE = 0.75  # of a process's memory that JavaScript objects may take; buffers may take the rest
 SPARE_BYTES = 24 << 20  # for V8 itself: compiled code, the collector's own tables
 REPORT_BYTES = 4096
+JOINED_BYTES = 64 << 10  # sent to a process that wait for the end of the turn, at most, before somebody waits for room
 MOST_WAITING_BYTES = 1 << 20  # of frames of one process that wait for their turn
 PRIVATE = re.compile(r"^Private_\w+: +(\d+) kB$", re.MULTILINE)
 KEPT_VARIABLES = ("PYTHONPATH", "LD_LIBRARY_PATH", "PATH")  # nothing else of the server's environment reaches it
@@ -56,6 +57,7 @@ class V8Process(asyncio.Protocol):
         self._roomy = asyncio.Event()
         self._roomy.set()
         self._unsent: list[bytes] = []
+        self._unsent_bytes = 0
         self._turns = turns
         self._frames: deque[Frame] = deque()  # those whose turn has not come
         self._frames_bytes = 0
@@ -144,14 +146,16 @@ class V8Process(asyncio.Protocol):
 
     async def drained(self) -> None:
         """Wait until the runner has taken most of what was sent to it."""
-        self._write()
+        if self._unsent_bytes >= JOINED_BYTES:
+            self._write()
         await self._roomy.wait()
 
     async def _tell_lost(self) -> None:
         status = None
         if self.pid:
             with contextlib.suppress(TimeoutError):
-                status = await asyncio.wait_for(asyncio.shield(self.status), STATUS_TIMEOUT_S)
+                async with asyncio.timeout(STATUS_TIMEOUT_S):
+                    status = await asyncio.shield(self.status)
         if self._pidfd >= 0:
             if status is None:
                 self._signal()  # it closed its socket and lives on
@@ -168,9 +172,10 @@ class V8Process(asyncio.Protocol):
         if not self._unsent:
             self._loop.call_soon(self._write)
         self._unsent.append(frame)
+        self._unsent_bytes += len(frame)
 
     def _write(self) -> None:
-        frames, self._unsent = self._unsent, []
+        frames, self._unsent, self._unsent_bytes = self._unsent, [], 0
         if frames and self._transport is not None:
             self._transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
@@ -249,7 +254,8 @@ class V8Engine:
         process.born(pid, pidfd)
         zygote.processes[pid] = process
         try:
-            await asyncio.wait_for(asyncio.shield(process.ready), START_TIMEOUT_S)
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await asyncio.shield(process.ready)
         except TimeoutError:
             process.kill()
             raise EngineFailed("A process for functions did not start in time.") from None
@@ -265,13 +271,19 @@ class V8Engine:
             "memory_bytes": bounds.memory_bytes + SPARE_BYTES,
             "cpu_cap_s": bounds.cpu_s,
         }
-        answer = zygote.orders[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
+        zygote.orders[number] = answer
         try:
             socket.send_fds(zygote.control, [json.dumps(order).encode()], [theirs.fileno()])
-            return await asyncio.wait_for(answer, START_TIMEOUT_S)
+            async with asyncio.timeout(START_TIMEOUT_S):
+                return await answer
         except (OSError, TimeoutError) as error:
             self._lose(zygote)
             raise EngineFailed("The process that starts functions does not answer.") from error
+        except asyncio.CancelledError:
+            if answer.done() and not answer.cancelled() and answer.exception() is None:
+                _end_unwanted(answer.result()[1])  # it came in the same turn in which the waiting ended
+            raise
         finally:
             zygote.orders.pop(number, None)
 
@@ -300,7 +312,8 @@ class V8Engine:
         zygote = _Zygote(process, ours, loop.create_future())
         loop.add_reader(ours.fileno(), self._take_report, zygote)
         try:
-            await asyncio.wait_for(zygote.ready, START_TIMEOUT_S)
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await asyncio.shield(zygote.ready)
         except (TimeoutError, EngineFailed):
             self._lose(zygote)
             raise EngineFailed("V8 did not start; is mini-racer installed for this Python?") from None
@@ -330,8 +343,7 @@ class V8Engine:
                 if answer is not None and not answer.done():
                     answer.set_exception(EngineFailed(f"No process for functions can be made: {report['failed']}."))
             elif answer is None or answer.done():
-                signal.pidfd_send_signal(descriptors[0], signal.SIGKILL)  # nobody waits for it any more
-                os.close(descriptors[0])
+                _end_unwanted(descriptors[0])
             else:
                 answer.set_result((report["pid"], descriptors[0]))
 
@@ -366,6 +378,13 @@ class V8Engine:
             for process in self._zygote.processes.values():
                 process.kill()
             self._lose(self._zygote)
+
+
+def _end_unwanted(pidfd: int) -> None:
+    """End a new process that nobody waits for any more."""
+    with contextlib.suppress(ProcessLookupError):
+        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+    os.close(pidfd)
 
 
 def _launch(descriptor: int) -> subprocess.Popen[bytes]:

@@ -107,7 +107,8 @@ class _Bench:
             self._process.send(encode(Kind.PROGRAM, 0, 0, {}, data[at : at + PIECE_BYTES]))
         self._process.send(encode(Kind.START, self._number, 0, {"path": path}))
         try:
-            return read_answer(await asyncio.wait_for(self._done, MODULE_TIMEOUT_S))
+            async with asyncio.timeout(MODULE_TIMEOUT_S):
+                return read_answer(await self._done)
         except TimeoutError:
             self._process.kill()
             return SourceFault("this takes too long to compile")

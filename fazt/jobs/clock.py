@@ -43,7 +43,8 @@ class SystemClock:
             if left_s <= 0:
                 return
             with suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), min(left_s, LONGEST_WAIT_S))
+                async with asyncio.timeout(min(left_s, LONGEST_WAIT_S)):
+                    await event.wait()
 
 
 def _difference_ms() -> float:

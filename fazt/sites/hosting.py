@@ -59,6 +59,15 @@ class Hosting:
         under = host == self.domain or host.endswith(f".{self.domain}")
         return under and not self.is_platform_host(host)
 
+    def is_bare(self, host: str) -> bool:
+        """Tell whether a normalised host is the server's domain itself, with or without `www`."""
+        return host in (self.domain, f"www.{self.domain}")
+
+    def is_preview_host(self, host: str) -> bool:
+        """Tell whether a normalised host is that of a preview, whether there is one or not."""
+        label = host.removesuffix(f".{self.domain}")
+        return label != host and PREVIEW.fullmatch(label) is not None
+
     def site_url(self, site: str) -> str:
         """Return the URL of a site."""
         return self.url(self.domain if site == ROOT_SITE else f"{site}.{self.domain}")

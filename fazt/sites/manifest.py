@@ -15,13 +15,25 @@ from fazt.sites.cron_rules import check_cron
 from fazt.sites.function_rules import READERS, RuleFault
 from fazt.sites.headers import HeaderRule, check_name, check_pattern, check_value
 from fazt.sites.names import check_site_name, shown
+from fazt.sites.protection import check_protect
 from fazt.sites.redirects import Redirect, check_redirect
 from fazt.sites.room_rules import check_rooms
 
 FILE = "fazt.json"
 MAX_BYTES = 4 << 20
 LATER_KEYS = ("env", "needs", "cron", "rooms", "mail", "collections", "limits")
-KEYS = ("name", "title", "version", "spa", "clean_urls", "trailing_slash", "headers", "redirects", *LATER_KEYS)
+KEYS = (
+    "name",
+    "title",
+    "version",
+    "spa",
+    "clean_urls",
+    "trailing_slash",
+    "headers",
+    "redirects",
+    "protect",
+    *LATER_KEYS,
+)
 
 CleanUrls = bool | Literal["redirect"]
 TrailingSlash = Literal["add", "remove", "keep"]
@@ -115,16 +127,20 @@ class _Reading:
             trailing_slash=cast(TrailingSlash, self._choice("trailing_slash", "keep", ("add", "remove", "keep"))),
             headers=tuple(self._headers()),
             redirects=tuple(self._redirects()),
-            rest={key: self._value[key] for key in LATER_KEYS if key in self._value} | self._cron(),
+            rest={key: self._value[key] for key in LATER_KEYS if key in self._value} | self._cron() | self._protect(),
         )
 
     def _check_key(self, key: str) -> None:
-        if key == "protect":
-            self._refuse("protect is not available in this version; without it the site would be open to all", key)
         if key not in KEYS:
             near = difflib.get_close_matches(key.lower(), KEYS, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(KEYS)}"
             self._refuse(f"the key {shown(key)} is not known; {hint}".removesuffix("."), key)
+
+    def _protect(self) -> dict[str, Any]:
+        if "protect" not in self._value:
+            return {}
+        rules = check_protect(self._value["protect"], lambda message, *keys: self._refuse(message, "protect", *keys))
+        return {"protect": [rule.as_json() for rule in rules]}
 
     def _cron(self) -> dict[str, Any]:
         if "cron" not in self._value:

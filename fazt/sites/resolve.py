@@ -6,7 +6,7 @@ page from before a change is never kept after it.
 
 import threading
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 
 import apsw
@@ -26,11 +26,14 @@ from fazt.sites.decision import (
 )
 from fazt.sites.hosting import NOT_FOUND_SITE, ROOT_SITE, Hosting, Place
 from fazt.sites.media_types import is_compressible, media_type
+from fazt.sites.protection import Rule, find_rule, from_json, read_protect
 from fazt.sites.rules import Rules
+from fazt.sites.short_links import slug_of
 from fazt.sites.spill import Spill
-from fazt.store import blobs, sites, versions
+from fazt.store import blobs, links, protection, sites, versions
 from fazt.store.blobs import Blob
 from fazt.store.database import Database
+from fazt.store.sites import Site
 from fazt.store.versions import File, Version
 
 IN_MEMORY_BYTES = 262144  # a body (of one coding) up to this size is part of its page; a larger one is streamed
@@ -42,9 +45,11 @@ RESERVED = ("api/", "db/")
 FUNCTIONS = "api"  # the folder itself: its index is a function where there is one
 FUNCTION_INDEXES = [f"api/index{suffix}" for suffix in (".js", ".mjs", ".ts", ".mts", ".jsx", ".tsx")]
 DYNAMIC = (b"/api/", b"/db/", b"/_fazt/")
+LINKS = b"/r/"
 HOSTS_KEPT = 10_000
 OURS = frozenset(("accept-ranges", "content-length", "etag", "last-modified", "x-content-type-options"))
 NO_CACHE = ("Cache-Control", "no-cache")
+PRIVATE = ("Cache-Control", "private, no-store")
 NOSNIFF = ("X-Content-Type-Options", "nosniff")
 BARE_404 = b"<!doctype html><title>Not found</title><h1>Not found</h1><p>There is no page at this address.</p>\n"
 
@@ -60,6 +65,7 @@ class Outcome:
     fields: Fields
     file: File | None = None
     fixed: bool = False  # it may be kept
+    rule: Rule | None = None  # who may see it, where not everybody may
 
 
 class RulesCache:
@@ -117,8 +123,36 @@ class Resolver:
         self, connection: apsw.Connection, generation: int, host: str, path: bytes, query: bytes
     ) -> Page | None:
         outcome = find_outcome(connection, self._hosting, self._rules, host, path, query)
-        if outcome is None:
+        if outcome is None or outcome.rule is not None:  # what is protected is never kept: the application asks first
             return None
+        return self._page(connection, generation, outcome)
+
+    async def guarded(self, host: str, path: bytes, query: bytes) -> tuple[Rule | None, Page | None]:
+        """Return who may see what a request asks for, and the page, which nobody may keep; None: the application's."""
+        return await self._database.read(self._guarded, self._pages.generation, host, path, query)
+
+    def _guarded(
+        self, connection: apsw.Connection, generation: int, host: str, path: bytes, query: bytes
+    ) -> tuple[Rule | None, Page | None]:
+        outcome = find_outcome(connection, self._hosting, self._rules, host, path, query)
+        if outcome is None:
+            return None, None
+        fields = [field for field in outcome.fields if field[0] != "Cache-Control"]
+        private = replace(outcome, fields=[*fields, PRIVATE], fixed=False)
+        return outcome.rule, self._page(connection, generation, private)
+
+    def rules_of(self, connection: apsw.Connection, place: Place) -> tuple[Rule, ...]:
+        """Return who may see what a host shows; none: everybody may see all of it."""
+        site = sites.get(connection, place.site or "")
+        version, _ = _version(connection, place)
+        return protection_of(connection, self._rules, site, version)
+
+    def version_id(self, connection: apsw.Connection, place: Place) -> str | None:
+        """Return the id of the version that a host shows."""
+        version, _ = _version(connection, place)
+        return None if version is None else version.id
+
+    def _page(self, connection: apsw.Connection, generation: int, outcome: Outcome) -> Page:
         variants = self._variants(connection, outcome)
         in_reach = all(variant.source is None or variant.source.fileno() is not None for variant in variants)
         modified = next((value for name, value in outcome.fields if name == "Last-Modified"), "")
@@ -165,6 +199,12 @@ def find_outcome(
         trace.append(Step("path", "no file can have this path" if path.text is None else f"/{path.text}"))
     if path.text is not None and path.text.startswith(EVERYWHERE):
         return None
+    if raw_path.startswith(LINKS) and hosting.is_bare(host) and (slug := slug_of(raw_path)) is not None:
+        link = links.find(connection, slug)
+        if trace is not None:
+            trace.append(Step("short link", "none of this name" if link is None else link.target))
+        if link is not None:  # before the root site's own file of that name
+            return None
     place = hosting.place(connection, host)
     if trace is not None:
         trace.append(Step("host", _told(place)))
@@ -188,13 +228,67 @@ def find_outcome(
     is_function = path.text == FUNCTIONS and decision.status == 404
     if is_function and versions.find_files(connection, version.number, FUNCTION_INDEXES):
         return None
+    outcome = _outcome(connection, rules, place, path, decision, its_rules, modified_at)
+    rule = _rule_about(connection, rules, place, version, path, decision)
+    if trace is not None and rule is not None:
+        trace.append(Step("protection", f"for some only: {', '.join(rule.paths)}"))
+    return outcome if rule is None else replace(outcome, rule=rule)
+
+
+def _outcome(
+    connection: apsw.Connection,
+    rules: RulesCache,
+    place: Place,
+    path: RequestPath,
+    decision: Decision,
+    its_rules: Rules,
+    modified_at: int,
+) -> Outcome:
+    site = place.site or ""
     if decision.location:
-        return _redirect(place.site, decision.status, decision.location)
+        return _redirect(site, decision.status, decision.location)
     fixed = decision.fixed and path.canonical
     if decision.file is None:
-        return _server_404(connection, rules, place.site, fixed=fixed)
+        return _server_404(connection, rules, site, fixed=fixed)
     fields = _fields(its_rules, path, decision, decision.file, modified_at, preview=place.kind == "preview")
-    return Outcome(place.site, decision.status, fields, decision.file, fixed)
+    return Outcome(site, decision.status, fields, decision.file, fixed)
+
+
+def protection_of(
+    connection: apsw.Connection, rules: RulesCache, site: Site, shown: Version | None
+) -> tuple[Rule, ...]:
+    """Return who may see a site: as its owner chose, else as `fazt.json` of the live version and the one shown says.
+
+    So a version from before the protection is not open as a preview.
+    """
+    chosen = protection.rules(connection, site.id)
+    if chosen is not None:
+        return from_json(chosen)
+    numbers = {site.live_version, None if shown is None else shown.number} - {None}
+    found = (versions.by_number(connection, number) for number in sorted(filter(None, numbers), reverse=True))
+    return tuple(
+        rule for each in found for rule in read_protect(rules.get(connection, each).manifest.rest.get("protect", ()))
+    )
+
+
+def _rule_about(
+    connection: apsw.Connection,
+    rules: RulesCache,
+    place: Place,
+    version: Version,
+    path: RequestPath,
+    decision: Decision,
+) -> Rule | None:
+    """Return who may see a path, or the file that it leads to: a rewrite must not open what is protected."""
+    owned = protection_of(connection, rules, sites.get(connection, place.site or ""), version)
+    if not owned:
+        return None
+    preview = place.kind == "preview"
+    rule = find_rule(owned, f"/{path.text or ''}", preview=preview)
+    if rule is None and decision.file is not None:
+        root = rules.get(connection, version).root
+        rule = find_rule(owned, f"/{decision.file.path.removeprefix(root)}", preview=preview)
+    return rule
 
 
 class Files:

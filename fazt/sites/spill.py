@@ -133,6 +133,13 @@ class Spill:
                 len(self._sizes), self._bytes, self._max_bytes, self._hits, self._misses, self._copies
             )
 
+    def resize(self, max_bytes: int) -> None:
+        """Take at most so many bytes of disk from now on."""
+        with self._lock:
+            self._max_bytes = max_bytes
+            while self._bytes > max_bytes:
+                self._evict()
+
     def clear(self) -> None:
         """Delete every file; bodies under way are sent to their end."""
         with self._lock:

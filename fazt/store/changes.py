@@ -1,7 +1,8 @@
 """The log of visible changes: the only source of invalidation.
 
 Rule: a change is a row written in the same transaction as what it tells of. Kinds: `site` (key: its name), `domain`
-(key: its name) and `environment` (key: the name of the site whose functions are started with other values now).
+(key: its name), `link` (key: its slug), `setting` (key: its name) and `environment` (key: the name
+of the site whose functions are started with other values now).
 """
 
 from dataclasses import dataclass

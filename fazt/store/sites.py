@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import apsw
 
 from fazt.errors import SiteExists, SiteLocked, SiteNotFound, VersionNotFound
-from fazt.store import changes, rows
+from fazt.store import changes, rows, statistics, visits
 from fazt.store.clock import now_ms
 
 FIND = "SELECT id, name, live_version, live_since, locked, created_at FROM site WHERE name = ?"
@@ -19,9 +19,15 @@ LIST_PAGE = """
 ADD = "INSERT INTO site (id, name, created_at) SELECT last + 1, ?, ? FROM site_number"
 RENAME = "UPDATE site SET name = ? WHERE id = ?"
 RENAME_TOKENS = "UPDATE token SET site = ? WHERE site = ?"
-RENAME_HOURS = "UPDATE OR REPLACE site_hour SET site = ? WHERE site = ?"
+RENAME_OF_USERS = """
+    UPDATE user SET sites = (SELECT json_group_array(iif(value = ?2, ?1, value)) FROM json_each(user.sites))
+    WHERE EXISTS (SELECT 1 FROM json_each(user.sites) WHERE value = ?2)
+"""
+RENAME_OF_INVITES = """
+    UPDATE invite SET sites = (SELECT json_group_array(iif(value = ?2, ?1, value)) FROM json_each(invite.sites))
+    WHERE EXISTS (SELECT 1 FROM json_each(invite.sites) WHERE value = ?2)
+"""
 REMOVE = "DELETE FROM site WHERE id = ?"
-REMOVE_HOURS = "DELETE FROM site_hour WHERE site = ?"
 DOMAINS = "SELECT name FROM domain WHERE site = ?"
 SET_LOCKED = "UPDATE site SET locked = ? WHERE id = ?"
 HAS_VERSION = "SELECT 1 FROM version WHERE number = ? AND site = ?"
@@ -86,9 +92,11 @@ def rename(connection: apsw.Connection, name: str, new_name: str) -> Site:
         return site
     _check_free(connection, new_name)
     connection.execute(RENAME, (new_name, site.id))
-    # A token of the old name must not open the next site that takes the name.
-    connection.execute(RENAME_TOKENS, (new_name, name))
-    connection.execute(RENAME_HOURS, (new_name, name))
+    # A token or a user of the old name must not get at the next site that takes the name.
+    for sql in (RENAME_TOKENS, RENAME_OF_USERS, RENAME_OF_INVITES):
+        connection.execute(sql, (new_name, name))
+    statistics.rename(connection, name, new_name)
+    visits.rename(connection, name, new_name)
     changes.add(connection, "site", name)
     changes.add(connection, "site", new_name)
     return get(connection, new_name)
@@ -103,7 +111,8 @@ def remove(connection: apsw.Connection, name: str) -> None:
     check_unlocked(site)
     domains = rows.fetch(connection, DOMAINS, (site.id,))
     connection.execute(REMOVE, (site.id,))
-    connection.execute(REMOVE_HOURS, (name,))
+    statistics.remove(connection, name)
+    visits.remove(connection, name)
     changes.add(connection, "site", name)
     for (domain,) in domains:
         changes.add(connection, "domain", domain)

@@ -7,6 +7,7 @@ from browser_heads import BROWSER_HEADS
 from fake_lane import request
 
 from fazt._speedups.scan import Plain, scan
+from fazt._speedups.statistics import MARK_PART
 
 URL = (string.ascii_letters + string.digits + "-._~!$&'()*+,;=:@%/").encode()
 
@@ -30,6 +31,9 @@ def test_everything_is_read() -> None:
         accept_encoding=b"gzip, deflate, br, zstd",
         if_none_match=b'"3f2a9c11d0e84b6c"',
         if_modified_since=b"Sun, 24 Nov 2024 01:02:03 GMT",
+        referer=b"http://blog.example.com:8080/2024/11/?page=2",
+        agent=b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36",
+        marks=MARK_PART,
     )
 
 

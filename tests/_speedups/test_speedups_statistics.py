@@ -1,12 +1,24 @@
 """Counting: buckets of latency, the counters of a site, the ring of the last requests."""
 
 import itertools
+import struct
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fazt._speedups.statistics import BUCKETS, AccessRing, Counters, SiteState, bucket_limit_ns, bucket_of
+from fazt._speedups.statistics import (
+    BUCKETS,
+    MARK_HTML,
+    MARK_PART,
+    MARK_UNTRACKED,
+    AccessRing,
+    Counters,
+    SiteState,
+    add_latencies,
+    bucket_limit_ns,
+    bucket_of,
+)
 
 LONGEST_NS = bucket_limit_ns(BUCKETS - 1)
 
@@ -93,8 +105,50 @@ def test_a_record_has_all_parts() -> None:
     ring.add(SiteState("blog"), "192.0.2.1", b"HEAD", b"Host:80/a/\xe9", 7, 304, 0, 1234, False)
     following, lost, [record] = ring.since(0)
     assert (following, lost) == (1, 0)
-    assert record[1:] == ("blog", "192.0.2.1", "HEAD", "Host:80", "/a/é", 304, 0, 1234, False)
+    assert record[1:] == ("blog", "192.0.2.1", "HEAD", "Host:80", "/a/é", 304, 0, 1234, False, "", "", 0)
     assert record.at_ms > 1_700_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("status", "marks", "kept"),
+    [(200, MARK_HTML, True), (404, 0, True), (404, MARK_PART, True), (200, 0, False), (500, MARK_UNTRACKED, False)],
+)
+def test_where_somebody_came_from_is_kept_of_visits(status: int, marks: int, kept: bool) -> None:
+    ring = AccessRing(1)
+    ring.add(SiteState("blog"), "::1", b"GET", b"h/", 1, status, 0, 1, False, b"f" * 900, b"agent" * 90, 9)
+    ring.add(SiteState("blog"), "::1", b"GET", b"h/", 1, status, 0, 1, False, b"from\xe9", b"agent" * 90, marks)
+    [record] = ring.since(0)[2]
+    assert (record.referer, record.agent) == (("fromé", ("agent" * 90)[:255]) if kept else ("", ""))
+    assert record.marks == marks
+
+
+def test_histograms_are_added() -> None:
+    assert add_latencies([]) == b""
+    one, other = struct.pack("<2I", 1, 2**32 - 1), struct.pack("<3I", 2, 7, 5)
+    assert struct.unpack("<3I", add_latencies([one, other, b""])) == (3, 2**32 - 1, 5)
+    assert len(add_latencies([bytes(4000)])) == 4 * BUCKETS
+
+
+@given(st.integers(1, 8), st.lists(st.tuples(st.integers(0, 9), st.integers(1, 5)), max_size=20))
+@settings(deadline=None, max_examples=100)
+def test_reading_on_step_by_step(capacity: int, steps: list[tuple[int, int]]) -> None:
+    """Whoever reads on with `after` sees each record once that is still there, and knows how many are not."""
+    ring = AccessRing(capacity)
+    position = added = seen = lost = 0
+    for more, limit in steps:
+        for _ in range(more):
+            added += 1
+            add(ring, b"/%d" % added)
+        position, missed, records = ring.after(position, limit)
+        assert [record.path for record in records] == [
+            f"/{position - len(records) + n + 1}" for n in range(len(records))
+        ]
+        assert len(records) == min(limit, added - seen - lost - missed)
+        seen, lost = seen + len(records), lost + missed
+    while position < ring.sequence:
+        position, missed, records = ring.after(position, 3)
+        seen, lost = seen + len(records), lost + missed
+    assert seen + lost == added
 
 
 def test_long_names_are_cut() -> None:

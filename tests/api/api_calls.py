@@ -5,7 +5,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -18,14 +18,22 @@ from fazt.api.collection import Collector
 from fazt.api.error_log import ErrorLog
 from fazt.api.function_parts import FunctionParts
 from fazt.api.history import History
-from fazt.server import make_api, make_functions, make_hosting, make_spill
-from fazt.settings import Settings
+from fazt.api.parts import Parts
+from fazt.api.tally import Tally
+from fazt.api.telling import Telling
+from fazt.server import make_api, make_functions, make_hosting, make_receiving, make_spill, make_telling
+from fazt.settings import LiveSettings, Settings
 from fazt.sites.hosting import Hosting
 from fazt.sites.pack import Piece, encode
+from fazt.store import links
 from fazt.store.database import Database
+from fazt.visits.countries import open_countries
+from fazt.visits.visits import Visits
 
 CHUNK = 262_144
 PACK = "application/x-fazt-pack"
+ORIGIN = "http://dashboard.localhost:4698"
+PASSWORD = "a long night of rain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +52,11 @@ class Answer:
         return code
 
 
+def chosen(settings: Settings) -> dict[str, Any]:
+    """Return what of some settings is not at its default, as flags."""
+    return {name: value for name, value in asdict(settings).items() if value != getattr(Settings(), name)}
+
+
 class Api:
     """One API and its parts."""
 
@@ -56,27 +69,38 @@ class Api:
         self.spill = make_spill(settings, database)
         self.collector = Collector(database)
         self.woken = 0
+        self.settings = LiveSettings(chosen(settings), {})
         hosting = make_hosting(settings)
         self.functions = runner.run(self._make_functions(settings, hosting))
         self.history = History(database, self.pages, self.ring, self.errors, self.functions.log, keep_lines=50)
-        self.app = make_api(
-            settings,
-            hosting,
-            database,
-            self.pages,
-            self.spill,
-            self.collector,
-            self.history,
-            self._wake,
-            lambda: 3,
-            self.functions,
-            1000,
+        self.visits = Visits(database, self.ring, hosting, open_countries(settings.country_database))
+        self.parts = Parts(
+            settings=self.settings,
+            hosting=hosting,
+            database=database,
+            pages=self.pages,
+            spill=self.spill,
+            collector=self.collector,
+            history=self.history,
+            visits=self.visits,
+            functions=self.functions,
+            clicks=Tally(database, links.add_clicks),
+            receiving=make_receiving(database, hosting, self.functions),
+            telling=runner.run(self._make_telling(hosting)),
+            wake_compressor=self._wake,
+            connections=lambda: 3,
+            started_at_ms=1000,
         )
+        self.app = make_api(self.parts)
 
     async def _make_functions(self, settings: Settings, hosting: Hosting) -> FunctionParts:
         return make_functions(settings, hosting, self.database, spares=0)
 
+    async def _make_telling(self, hosting: Hosting) -> Telling:
+        return make_telling(self.settings, hosting, self.database, self.pages, self.functions)
+
     def close(self) -> None:
+        self.runner.run(self.parts.telling.notifications.close())
         self.runner.run(self.functions.stop())
 
     def _wake(self) -> None:
@@ -94,9 +118,9 @@ class Api:
     ) -> Answer:
         """Send a request: as the owner, unless a token or another peer is given."""
         uid = None if token is not None else os.getuid() if peer is None else peer
-        return self.runner.run(self._call(method, target, body, token, uid, headers))
+        return self.runner.run(self.call(method, target, body, token, uid, headers))
 
-    async def _call(
+    async def call(
         self, method: str, target: str, body: Any, token: str | None, uid: int | None, more: Sequence[tuple[str, str]]
     ) -> Answer:
         fields = [(name.lower(), value) for name, value in more]
@@ -140,11 +164,49 @@ class Api:
         assert self.ask("POST", "/api/blobs", encode(pieces), token=token).status == 200
         return self.ask("POST", target, body, token=token)
 
+    def browser(self, user: str | None = None, *, role: str = "owner", sites: list[str] | None = None) -> "Browser":
+        """Return a browser, in which a user of that name is signed in."""
+        made = Browser(self)
+        if user is not None:
+            body = {"name": user, "password": PASSWORD, "role": role, "sites": sites}
+            assert self.ask("POST", "/api/users", body).status in (201, 409)
+            assert made.sign_in(user).status == 200
+        return made
+
     def token(self, *actions: str, site: str | None = None, expires_in_s: int | None = None) -> str:
         """Make a token."""
         body = {"actions": actions, "site": site, "expires_in_s": expires_in_s}
         secret: str = self.ask("POST", "/api/tokens", body).json["token"]
         return secret
+
+
+class Browser:
+    """A browser on the dashboard: it keeps its cookie and sends what scripts of that origin send."""
+
+    def __init__(self, api: Api, origin: str | None = ORIGIN) -> None:
+        self.api = api
+        self.cookie: str | None = None
+        self.fields = {"fazt-request": "1", "content-type": "application/json"}
+        if origin is not None:
+            self.fields["origin"] = origin
+
+    def ask(self, method: str, target: str, body: Any = None, **fields: str | None) -> Answer:
+        """Send a request; a field given as None is left out."""
+        wanted: dict[str, str | None] = {**self.fields, "cookie": self.cookie, "sec-fetch-site": "same-origin"}
+        wanted |= {name.replace("_", "-"): value for name, value in fields.items()}
+        headers = [(name, value) for name, value in wanted.items() if value is not None]
+        data = b"" if body is None else body if isinstance(body, bytes) else orjson.dumps(body)
+        answer = self.api.runner.run(self.api.call(method, target, data, None, None, headers))
+        if set_cookie := answer.headers.get("set-cookie"):
+            name_and_value, *attributes = set_cookie.split("; ")
+            assert {"Path=/", "Secure", "HttpOnly", "SameSite=Strict"} <= set(attributes)
+            self.cookie = None if name_and_value.endswith("=") else name_and_value
+        return answer
+
+    def sign_in(self, name: str, password: str = PASSWORD, code: str | None = None) -> Answer:
+        """Sign in."""
+        body = {"name": name, "password": password} | ({} if code is None else {"code": code})
+        return self.ask("POST", "/api/session", body)
 
 
 def make_scope(method: str, target: str, fields: Sequence[tuple[str, str]], uid: int | None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import pytest
 from api_calls import Api, make_scope, opened, wanted
 from fastapi.routing import APIRoute
 
-from fazt.api.access import MAX_BODY_BYTES, Requires
+from fazt.api.access import MAX_BODY_BYTES, PUBLIC, Requires, anybody, signed_in
 from fazt.api.admin import routes
+from fazt.api.resources import make_resources
+from fazt.auth.tokens import ACTIONS
 from fazt.errors import StorageFull
 from fazt.store import tokens
 
@@ -23,13 +26,51 @@ CALLS: list[tuple[str, str, Any, str, bool]] = [
     ("GET", "/api/status", None, "read", False),
     ("GET", "/api/cache", None, "read", False),
     ("DELETE", "/api/cache", None, "admin", False),
-    ("GET", "/api/openapi.json", None, "read", True),
+    ("GET", "/api/sites/blog/protection", None, "read", True),
+    ("GET", "/api/sites/other/protection", None, "read", False),
+    ("PUT", "/api/sites/blog/protection", {"rules": [{"users": True}]}, "admin", True),
+    ("PUT", "/api/sites/other/protection", {"rules": [{"users": True}]}, "admin", False),
+    ("DELETE", "/api/sites/blog/protection", None, "admin", True),
+    ("GET", "/api/sites/blog/shares", None, "read", True),
+    ("POST", "/api/sites/blog/shares", {}, "deploy", True),
+    ("POST", "/api/sites/other/shares", {}, "deploy", False),
+    ("DELETE", "/api/sites/blog/shares/nothing", None, "deploy", True),
+    ("POST", "/api/sites/blog/pass", {}, "read", True),
+    ("POST", "/api/sites/other/pass", {}, "read", False),
+    ("GET", "/api/overview", None, "read", True),
+    ("GET", "/api/events", None, "read", True),
+    ("GET", "/api/statistics", None, "read", True),
+    ("GET", "/api/sites/blog/statistics", None, "read", True),
+    ("GET", "/api/sites/other/statistics", None, "read", False),
+    ("GET", "/api/audit", None, "admin", True),
+    ("GET", "/api/audit?site=other", None, "admin", False),
+    ("GET", "/api/audit/export", None, "admin", True),
+    ("GET", "/api/settings", None, "admin", False),
+    ("PATCH", "/api/settings", {"values": {}}, "admin", False),
+    ("GET", "/api/settings/history", None, "admin", False),
+    ("POST", "/api/settings/rollback", {}, "admin", False),
+    ("GET", "/api/settings/domain", None, "admin", False),
+    ("PUT", "/api/settings/idle_timeout_s", {"value": 5}, "admin", False),
+    ("DELETE", "/api/settings/idle_timeout_s", None, "admin", False),
+    ("POST", "/api/setup/link", None, "admin", False),
+    ("GET", "/api/users", None, "admin", False),
+    ("POST", "/api/users", {"name": "eve", "password": "x"}, "admin", False),
+    ("PATCH", "/api/users/nobody", {"role": "viewer"}, "admin", False),
+    ("DELETE", "/api/users/nobody", None, "admin", False),
+    ("DELETE", "/api/users/nobody/sessions", None, "admin", False),
+    ("GET", "/api/invites", None, "admin", False),
+    ("POST", "/api/invites", {"role": "viewer"}, "admin", False),
+    ("DELETE", "/api/invites/nothing", None, "admin", False),
     ("GET", "/api/route?url=http://blog.localhost/", None, "read", True),
     ("GET", "/api/route?url=http://other.localhost/", None, "read", False),
     ("GET", "/api/route?url=http://nobody.example/", None, "read", False),
     ("GET", "/api/logs", None, "read", True),
     ("GET", "/api/logs?site=blog", None, "read", True),
     ("GET", "/api/logs?site=other", None, "read", False),
+    ("GET", "/api/overview", None, "read", True),
+    ("GET", "/api/statistics", None, "read", True),
+    ("GET", "/api/sites/blog/statistics", None, "read", True),
+    ("GET", "/api/sites/other/statistics", None, "read", False),
     ("GET", "/api/sites", None, "read", True),
     ("POST", "/api/sites", {"name": "new"}, "admin", False),
     ("GET", "/api/sites/blog", None, "read", True),
@@ -54,11 +95,21 @@ CALLS: list[tuple[str, str, Any, str, bool]] = [
     ("POST", "/api/sites/other/versions/prune", {"keep": 5}, "deploy", False),
     ("PUT", "/api/sites/blog/live", {"version": ANY_VERSION}, "deploy", True),
     ("PUT", "/api/sites/other/live", {"version": ANY_VERSION}, "deploy", False),
+    ("GET", f"/api/sites/blog/versions/{ANY_VERSION}/files/index.html", None, "read", True),
+    ("GET", f"/api/sites/other/versions/{ANY_VERSION}/files/index.html", None, "read", False),
+    ("PUT", "/api/sites/blog/files/index.html", b"x", "deploy", True),
+    ("PUT", "/api/sites/other/files/index.html", b"x", "deploy", False),
+    ("DELETE", "/api/sites/blog/files/index.html", None, "deploy", True),
+    ("DELETE", "/api/sites/other/files/index.html", None, "deploy", False),
+    ("POST", "/api/sites/blog/upload", b"", "deploy", True),
+    ("POST", "/api/sites/other/upload", b"", "deploy", False),
     ("POST", "/api/blobs", b"", "deploy", True),
     ("GET", "/api/domains", None, "read", True),
     ("GET", "/api/domains?site=other", None, "read", False),
     ("POST", "/api/domains", {"name": "new.example", "site": "blog"}, "admin", True),
     ("POST", "/api/domains", {"name": "new.example", "site": "other"}, "admin", False),
+    ("GET", "/api/domains/blog.example/check", None, "read", True),
+    ("GET", "/api/domains/other.example/check", None, "read", False),
     ("DELETE", "/api/domains/blog.example", None, "admin", True),
     ("DELETE", "/api/domains/other.example", None, "admin", False),
     ("GET", "/api/tokens", None, "admin", False),
@@ -98,64 +149,84 @@ CALLS: list[tuple[str, str, Any, str, bool]] = [
     ("GET", "/api/jobs?site=other", None, "read", False),
     ("POST", "/api/jobs/nothing/retry", None, "admin", True),
     ("POST", "/api/jobs/nothing/cancel", None, "admin", True),
+    ("GET", "/api/links", None, "read", False),
+    ("POST", "/api/links", {"target": "https://example.org/"}, "admin", False),
+    ("PATCH", "/api/links/nothing", {}, "admin", False),
+    ("DELETE", "/api/links/nothing", None, "admin", False),
+    ("GET", "/api/hooks", None, "read", True),
+    ("GET", "/api/hooks?site=other", None, "read", False),
+    ("POST", "/api/hooks", {"name": "push", "site": "blog"}, "deploy", True),
+    ("GET", "/api/hooks/nothing", None, "read", True),
+    ("PATCH", "/api/hooks/nothing", {}, "deploy", True),
+    ("DELETE", "/api/hooks/nothing", None, "deploy", True),
+    ("GET", "/api/hooks/nothing/deliveries", None, "read", True),
+    ("GET", "/api/hooks/nothing/deliveries/x", None, "deploy", True),
+    ("POST", "/api/hooks/nothing/deliveries/x/replay", None, "deploy", True),
+    ("GET", "/api/notifications", None, "admin", False),
+    ("POST", "/api/notifications", {"name": "a", "kind": "ntfy", "url": "https://example.org/"}, "admin", False),
+    ("GET", "/api/notifications/nothing", None, "admin", False),
+    ("PATCH", "/api/notifications/nothing", {}, "admin", False),
+    ("DELETE", "/api/notifications/nothing", None, "admin", False),
+    ("POST", "/api/notifications/nothing/test", None, "admin", False),
+    ("GET", "/api/notifications/nothing/deliveries", None, "admin", False),
     ("GET", "/api/cron", None, "read", True),
     ("GET", "/api/cron?site=other", None, "read", False),
     ("GET", f"/api/calls/{ANY_CALL}", None, "read", True),
     ("POST", f"/api/calls/{ANY_CALL}/replay", None, "deploy", True),
 ]
 ALL = {"read", "deploy", "admin"}
+ACCOUNT_CALLS: list[tuple[str, str, Any]] = [
+    ("GET", "/api/account", None),
+    ("PUT", "/api/account/password", {"current": "x", "new": "y"}),
+    ("POST", "/api/account/totp", None),
+    ("PUT", "/api/account/totp", {"code": "1"}),
+    ("DELETE", "/api/account/totp", {"password": "x"}),
+    ("POST", "/api/account/recovery-codes", {"password": "x"}),
+    ("GET", "/api/account/sessions", None),
+    ("DELETE", "/api/account/sessions", None),
+    ("DELETE", "/api/account/sessions/nothing", None),
+    ("POST", "/api/account/passkeys/options", None),
+    ("GET", "/api/account/passkeys", None),
+    ("POST", "/api/account/passkeys", {"id": "x", "credential": {}}),
+    ("DELETE", "/api/account/passkeys/nothing", None),
+    ("DELETE", "/api/session", None),
+]
 
 
 @pytest.fixture
-def two_sites(api: Api) -> Api:
+def two_sites(api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [])  # a call asks the DNS
     for site in ("blog", "other"):
         api.deploy(site, {"index.html": b"1"})
         api.ask("POST", "/api/domains", {"name": f"{site}.example", "site": site})
     return api
 
 
-def test_each_route_names_an_action_and_is_in_the_matrix() -> None:
-    class Nothing:
-        def __getattr__(self, name: str) -> Any:
-            return Nothing()
-
-    # The resources keep what they are given; making the routes touches none of it.
-    from fazt.api import blobs, cron, deploys, domains, environment, functions, jobs, kv, logs, sites, status, versions
-    from fazt.api import tokens as token_calls
-
-    nothing: Any = Nothing()
-    resources = [
-        sites.Sites(nothing, nothing, nothing),
-        deploys.Deploys(nothing, nothing, nothing, nothing, nothing, nothing),
-        versions.Versions(nothing, nothing, nothing),
-        blobs.Blobs(nothing, nothing),
-        domains.Domains(nothing, nothing),
-        token_calls.Tokens(nothing),
-        status.Status(nothing, nothing, nothing, nothing, nothing, nothing, None),
-        logs.Logs(nothing, nothing),
-        functions.Functions(nothing, nothing, nothing, nothing),
-        kv.Kv(nothing),
-        environment.EnvironmentCalls(nothing),
-        jobs.Jobs(nothing, nothing, nothing),
-        cron.Cron(nothing, nothing, nothing),
-    ]
-    app = routes(resources)
+def test_each_route_names_who_may_call_it_and_is_in_the_matrix(api: Api) -> None:
+    app = routes(make_resources(api.parts))
     assert app.routes
     for route in app.routes:
         assert isinstance(route, APIRoute), f"{route} is nobody's"
-        named = [each.call for each in route.dependant.dependencies if isinstance(each.call, Requires)]
-        assert len(named) == 1, f"{route.path} {route.methods} names no action"
+        named = [who(each.call) for each in route.dependant.dependencies if who(each.call)]
+        assert len(named) == 1, f"{route.path} {route.methods} does not say who may call it"
         for method in route.methods:
-            tested = [
-                action
-                for wanted_method, target, _, action, _ in CALLS
-                if wanted_method == method and route.path_regex.match(target.partition("?")[0])
-            ]
-            assert named[0].action in tested, f"{method} {route.path} is not in the matrix"
-            row = re.compile(rf"\| `{method} {re.escape(route.path_format)}[`?].*\| {named[0].action} \|")
-            assert row.search(DOCUMENT), (
-                f"docs/api.md does not say that {method} {route.path_format} takes {named[0].action}"
-            )
+            assert ((method, route.path) in PUBLIC) is (named[0] == "anybody")
+            if named[0] in ACTIONS:
+                tested = [
+                    action
+                    for wanted_method, target, _, action, _ in CALLS
+                    if wanted_method == method and route.path_regex.match(target.partition("?")[0])
+                ]
+                assert named[0] in tested, f"{method} {route.path} is not in the matrix"
+            row = re.compile(rf"\| `{method} {re.escape(route.path_format)}[`?].*\| {named[0]} \|")
+            assert row.search(DOCUMENT), f"docs/api.md does not say that {method} {route.path_format} takes {named[0]}"
+
+
+def who(dependency: Any) -> str | None:
+    """Return who may call a route with this dependency; None: it says nothing about that."""
+    if isinstance(dependency, Requires):
+        return dependency.action
+    return {anybody: "anybody", signed_in: "signed in"}.get(dependency)
 
 
 @pytest.mark.parametrize(("method", "target", "body", "action", "scoped"), CALLS)
@@ -180,7 +251,7 @@ def test_a_call_takes_its_action(
 
 @pytest.mark.parametrize("field", ["", "Bearer", "Bearer ", "Basic eDp5", "Bearer fazt_wrong", "Bearer " + "x" * 5000])
 def test_without_a_good_token_nobody_learns_anything(api: Api, field: str) -> None:
-    for method, target, *_ in [*CALLS, ("GET", "/api/nothing"), ("BREW", "/api/status")]:
+    for method, target, *_ in [*CALLS, *ACCOUNT_CALLS, ("GET", "/api/nothing"), ("BREW", "/api/status")]:
         answer = api.runner.run(_ask_with_field(api, method, target, field))
         assert answer == (401, b"Bearer"), (method, target)
 
@@ -296,3 +367,12 @@ def test_a_websocket_is_refused(strangers: Api) -> None:
 
         strangers.runner.run(strangers.app(scope, receive, send))  # type: ignore[arg-type]
         assert sent == ["websocket.close"]
+
+
+@pytest.mark.parametrize(("method", "target", "body"), ACCOUNT_CALLS)
+def test_only_who_is_signed_in_has_an_account(api: Api, method: str, target: str, body: Any) -> None:
+    for answer in (
+        api.ask(method, target, body),
+        api.ask(method, target, body, token=api.token(*ALL)),
+    ):
+        assert (answer.status, answer.code) == (403, "forbidden"), target

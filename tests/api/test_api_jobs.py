@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
-from api_calls import Api
+from api_calls import ORIGIN, Api
 
 from fazt.api.admin import admin
 from fazt.api.cron import Cron
@@ -51,7 +51,7 @@ def api(tmp_path: Path, calls: Calls) -> Iterator[Api]:
             Sites(api.database, make_hosting(Settings()), lambda: None),
             Tokens(api.database),
         ]
-        api.app = admin(api.database, resources)
+        api.app = admin(api.database, resources, ORIGIN)
         for name in ("blog", "shop"):
             api.database.write_blocking(sites.create, name)
         yield api

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from api_calls import Answer, Api
+from api_calls import ORIGIN, Answer, Api
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -35,7 +35,7 @@ def blog(tmp_path: Path) -> Iterator[Api]:
         api = Api.__new__(Api)
         api.database, api.runner = database, runner
         all_sites = Sites(database, make_hosting(Settings()), lambda: None)
-        api.app = admin(database, [Kv(database), EnvironmentCalls(database), Tokens(database), all_sites])
+        api.app = admin(database, [Kv(database), EnvironmentCalls(database), Tokens(database), all_sites], ORIGIN)
         for site in ("blog", "other"):
             api.ask("POST", "/api/sites", {"name": site})
         yield api

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from api_calls import make_scope
 
-from fazt.api.platform import no_dashboard, platform
+from fazt.api.dashboard import dashboard
+from fazt.api.platform import platform
 from fazt.api.routing import Application, at_first_request, by_door, by_host, by_path
 from fazt.store.database import Database
 
@@ -123,7 +124,7 @@ def test_health(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("target", ["/api/x", "/db/x", "/_fazt/", "/_fazt/healthy", "/_fazt/health/", "/"])
 def test_everything_else_is_a_404_in_json(tmp_path: Path, target: str) -> None:
     database = Database.open(tmp_path / "data.db")
-    for app in (platform(database), no_dashboard()):
+    for app in (platform(database), *([dashboard()] if target != "/" else [])):
         status, headers, body = call(app, target)
         assert (status, headers[b"content-type"]) == (404, b"application/json")
         assert b'"code":"not_found"' in body
@@ -133,7 +134,7 @@ def test_everything_else_is_a_404_in_json(tmp_path: Path, target: str) -> None:
 
 def test_websockets_are_refused(tmp_path: Path) -> None:
     database = Database.open(tmp_path / "data.db")
-    for app in (platform(database), no_dashboard()):
+    for app in (platform(database), dashboard()):
         sent: list[str] = []
 
         async def send(message: Any, sent: list[str] = sent) -> None:

@@ -10,19 +10,21 @@ from fazt.auth.tokens import (
     ACTIONS,
     Principal,
     allows,
+    bearer_of,
     has_action,
     hash_token,
     is_expired,
+    local_owner,
     new_token,
     token_id,
 )
 from fazt.store.tokens import Token
 
-OWNER = Principal(True, None)
+OWNER = local_owner()
 
 
 def bearer(*actions: str, site: str | None = None) -> Principal:
-    return Principal(False, Token("fazt_abc", "", site, actions, None, None, 0))
+    return bearer_of(Token("fazt_abc", "", site, actions, None, None, 0))
 
 
 def test_a_token_is_long_random_and_known_by_its_hash() -> None:
@@ -49,7 +51,9 @@ def test_a_token_may_do_what_it_names_where_it_names() -> None:
 
 
 def test_nobody_may_do_anything() -> None:
-    assert not any(allows(Principal(False, None), action, site) for action in ACTIONS for site in (None, "blog"))
+    assert not any(
+        allows(Principal("nobody", frozenset(), None), action, site) for action in ACTIONS for site in (None, "blog")
+    )
 
 
 def test_an_action_that_is_none_is_an_error() -> None:

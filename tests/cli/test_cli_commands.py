@@ -464,7 +464,7 @@ def test_what_is_no_domain(run: Callable[..., Any], api: Any, name: str) -> None
 def serving(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., None]) -> list[Any]:
     seen: list[Any] = []
 
-    def run_(settings: Any, path: Path, on_ready: Callable[[str], None]) -> None:
+    def run_(settings: Any, path: Path, on_ready: Callable[[str, str | None], None]) -> None:
         seen.append((settings, path))
         answer(on_ready)
 
@@ -473,14 +473,20 @@ def serving(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., None]) -> lis
 
 
 def test_serve_says_where_when_it_is_ready(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    seen = serving(monkeypatch, lambda ready: ready("http://localhost:4700/"))
+    seen = serving(monkeypatch, lambda ready: ready("http://localhost:4700/", None))
     done = run("serve", "--db", "x.db", "--domain", "example.org", "--http", "127.0.0.1:4700")
     assert (done.code, done.err) == (0, "")
     first, second, *_ = done.out.splitlines()
     assert first == "Fazt serves x.db at http://localhost:4700/"
     assert "fazt deploy" in second
-    settings, path = seen[0]
-    assert (settings.domain, settings.http, path) == ("example.org", "127.0.0.1:4700", Path("x.db"))
+    assert seen[0] == ({"domain": "example.org", "http": "127.0.0.1:4700"}, Path("x.db"))
+
+
+def test_serve_prints_the_setup_link_as_long_as_there_is_one(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    serving(monkeypatch, lambda ready: ready("http://localhost/", "http://dashboard.localhost/#/setup/s3cret"))
+    assert "once: http://dashboard.localhost/#/setup/s3cret\n" in run("serve").out
 
 
 def test_serve_that_cannot_prints_one_line(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -491,12 +497,14 @@ def test_serve_that_cannot_prints_one_line(run: Callable[..., Any], monkeypatch:
     assert run("serve") == (1, "", "Error: Port 4698 is taken.\n")
 
 
-def test_serve_names_a_setting_that_is_wrong(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    serving(monkeypatch, lambda ready: None)
+def test_serve_names_a_setting_that_is_wrong(
+    run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("FAZT_MAX_CONNECTIONS", "many")
-    done = run("serve")
+    done = run("serve", "--db", str(tmp_path / "data.db"))
     assert (done.code, done.out) == (1, "")
     assert "FAZT_MAX_CONNECTIONS" in done.err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_connection_is_closed_after_an_error(run: Callable[..., Any], api: Any) -> None:

@@ -9,7 +9,7 @@ import click
 import orjson
 import pytest
 
-from fazt.cli import env
+from fazt.cli import secret_input
 
 SET = "2026-01-01T00:00:00.000Z"
 VARIABLE = {"name": "GREETING", "value": "hel\x1blo", "updated_at": SET}
@@ -78,7 +78,7 @@ def test_where_a_secret_comes_from(
 def test_a_terminal_is_asked_without_showing_the_answer(
     run: Callable[..., Any], api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(env, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    monkeypatch.setattr(secret_input, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
     asked: list[Any] = []
     monkeypatch.setattr(click, "prompt", lambda text, **how: asked.append((text, how)) or "s3cret")
     assert run("secrets", "set", "blog", "KEY").code == 0

@@ -293,7 +293,7 @@ class FakeEdge:
         for encoding, data in options.get("coded", {}).items():
             variants.append(Variant(encoding, etag[:-1] + encoding.encode() + b'"', len(data), data, None))
         modified = options.get("modified", MODIFIED if status == 200 else b"")
-        headers = [(b"Content-Type", b"text/plain"), *options.get("headers", ())]
+        headers = [(b"Content-Type", options.get("kind", b"text/plain")), *options.get("headers", ())]
         if modified:
             headers.append((b"Last-Modified", modified))
         keep = options.get("keep", True)

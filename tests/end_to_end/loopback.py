@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+STACKS = {"PYTHONFAULTHANDLER": "1"}  # SIGABRT makes the server say where each thread is
 FAZT = [sys.executable, "-m", "fazt"]
 START_TIMEOUT_S = 20
 
@@ -66,7 +67,11 @@ class FaztServer:
     def start(self) -> "FaztServer":
         command = [*FAZT, "serve", "--db", str(self.database), "--http", f"127.0.0.1:{self.port}", *self.flags]
         self.process = subprocess.Popen(
-            command, env=os.environ | self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            command,
+            env=os.environ | STACKS | self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
@@ -86,8 +91,17 @@ class FaztServer:
         assert self.process is not None
         if self.process.poll() is None:
             self.process.send_signal(how)
-        output, _ = self.process.communicate(timeout=45)
-        return output
+        try:
+            return self.process.communicate(timeout=45)[0]
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            try:
+                output = self.process.communicate(timeout=10)[0]
+            except subprocess.TimeoutExpired:  # it is gone, but a process of its own still holds its output
+                output = subprocess.run(
+                    ["ps", "axfo", "pid,ppid,stat,wchan:20,args"], capture_output=True, text=True
+                ).stdout
+        raise AssertionError(f"fazt serve (now {self.process.returncode}) did not stop:\n{output}")
 
     @property
     def pid(self) -> int:

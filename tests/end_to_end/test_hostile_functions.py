@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from hostile.table import CUT, EMPTY, FINE, FOLDER, STALLED, TABLE, addresses, functions
+from hostile.table import CUT, DEEP, EMPTY, FINE, FOLDER, STALLED, TABLE, addresses, functions
 from loopback import Answer, FaztServer
 
 LIMITS = {
@@ -162,6 +162,8 @@ def outcome(connection: http.client.HTTPConnection, path: str, host: str) -> tup
         return EMPTY, answer
     try:
         value = json.loads(answer.body)
+    except RecursionError:
+        return (DEEP if answer.status == 200 else f"{answer.status}, nested deep"), answer
     except ValueError:
         return f"{answer.status} {answer.body[:100]!r}", answer
     if answer.status == 200:

@@ -1,10 +1,9 @@
 """Hundreds of spellings of a way out: nothing outside the site, no function source, no manifest is ever served."""
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
 import pytest
-from loopback import FaztServer
+from loopback import FaztServer, free_port
 
 SECRETS = {
     "api/secret.js": "// SECRET-function\nexport const GET = () => new Response('an answer');\n",
@@ -44,20 +43,25 @@ RAW_EIGHT_BIT = "/\u2025/".encode().decode("latin-1")
 SPELLINGS = DISGUISES + [climb + target for climb in [*CLIMBS, RAW_EIGHT_BIT] for target in TARGETS]
 
 
-@pytest.fixture
-def guarded(server: FaztServer, tmp_path: Path) -> FaztServer:
-    site = tmp_path / "site"
+@pytest.fixture(scope="module", params=["lane", "no lane"])
+def guarded(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FaztServer]:
+    """One server for all of these, which only ask."""
+    folder = tmp_path_factory.mktemp("guarded")
+    server = FaztServer(folder / "data.db", free_port(), {} if request.param == "lane" else {"FAZT_NO_LANE": "1"})
+    site = folder / "site"
     for path, text in SECRETS.items():
         (site / path).parent.mkdir(parents=True, exist_ok=True)
         (site / path).write_text(text)
     (site / "index.html").write_text("PUBLIC")
     (site / "x").mkdir()
     (site / "x" / "page.html").write_text("PUBLIC")
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "outside" / "index.html").write_text("OUTSIDE-site")
-    server.cli("deploy", str(tmp_path / "outside"), "--site", "outside")
+    (folder / "outside").mkdir()
+    (folder / "outside" / "index.html").write_text("OUTSIDE-site")
+    server.start()
+    server.cli("deploy", str(folder / "outside"), "--site", "outside")
     server.cli("deploy", str(site), "--site", "inner")
-    return server
+    yield server
+    server.stop()
 
 
 def test_nothing_private_is_served(guarded: FaztServer) -> None:

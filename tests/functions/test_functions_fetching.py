@@ -6,6 +6,7 @@ import gc
 import hashlib
 import ipaddress
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from fazt.data.caller import Caller
 from fazt.errors import FaztError, FetchAborted, FetchFailed, FetchLimit, FetchRefused, InvalidInput, NotFound, TooLarge
 from fazt.functions import fetching
 from fazt.functions.fetching import fetch_operations
-from fazt.functions.streams import Pipe, Streams, readable_of, stream_operations
+from fazt.functions.streams import Pipe, Streams, stream_operations
 from fazt.outbound.client import Outbound
 
 LONG_S = 10.0  # a moment in which every small answer of these tests is complete
@@ -626,7 +627,7 @@ def test_other_parts_register_streams_of_their_own() -> None:
             yield b"a" * 100_000
             yield b"b"
 
-        number = streams.add_readable(caller, readable_of(pieces()), lambda: cancelled.append("first"))
+        number = streams.add_readable(caller, partial(anext, pieces(), b""), lambda: cancelled.append("first"))
         got = [await operations["stream.read"](caller, {"id": number}, b"") for _ in range(4)]
         assert [(value["done"], len(data)) for value, data in got] == [
             (False, 65_536),

@@ -24,6 +24,21 @@ def test_an_event_ends_the_waiting() -> None:
     asyncio.run(test(SystemClock().now_ms() + 3_600_000))
 
 
+def test_who_is_cancelled_as_the_event_comes_is_cancelled() -> None:
+    """With wait_for of Python 3.11 the cancellation is lost, and a server that stops in this moment never ends."""
+
+    async def test() -> None:
+        event = asyncio.Event()
+        waiting = asyncio.ensure_future(SystemClock().wait(event, SystemClock().now_ms() + 3_600_000))
+        await asyncio.sleep(0.01)
+        event.set()
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+
+    asyncio.run(test())
+
+
 def test_a_time_ends_the_waiting() -> None:
     now = SystemClock().now_ms()
     wait(asyncio.Event(), now - 1)

@@ -96,7 +96,7 @@ def test_nothing_said() -> None:
         ('{\n\n"spas": true}', 3, "'spas' is not known; did you mean 'spa'"),
         ('{"cleanUrls": true}', 1, "did you mean 'clean_urls'"),
         ('{"zzz": true}', 1, "known are name, title"),
-        ('{\n"protect": "x"}', 2, "protect is not available"),
+        ('{\n"protect": "x"}', 2, "a rule must be an object"),
         ('{\n"name": "api"}', 2, "reserved"),
         ('{"name": "a b"}', 1, "a-z"),
         ('{"name": null}', 1, "name must be text"),

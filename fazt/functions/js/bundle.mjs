@@ -5,9 +5,11 @@
 // Rule: the same sources and packages give the same bytes; nothing of this machine gets into the output.
 
 import { createRequire } from "node:module";
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
-import { dirname, join, sep } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+
+import { licences } from "../../../tools/licences.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const [modules, output, ...entries] = process.argv.slice(2);
@@ -85,29 +87,6 @@ async function bundle(entry, name) {
   return inputs;
 }
 
-// The folder of the package that an input of a bundle belongs to, or null for our own.
-function packageOf(input) {
-  const marker = `node_modules${sep}`;
-  const at = input.lastIndexOf(marker);
-  if (at < 0) return null;
-  const parts = input.slice(at + marker.length).split(sep);
-  return join(input.slice(0, at + marker.length), ...parts.slice(0, parts[0].startsWith("@") ? 2 : 1));
-}
-
-function licences(inputs) {
-  const folders = [...new Set(inputs.map(packageOf).filter((folder) => folder !== null))];
-  const texts = folders.map((folder) => {
-    const path = join(here, folder);
-    const { name, version, license } = JSON.parse(readFileSync(join(path, "package.json"), "utf8"));
-    const file = readdirSync(path).sort().find((each) => /^licen[cs]e/i.test(each));
-    const text = file === undefined ? "" : readFileSync(join(path, file), "utf8").replaceAll("\r\n", "\n").trim();
-    return { name, text: `${name} ${version}\nLicence: ${license}\n\n${text}\n` };
-  });
-  texts.sort((a, b) => (a.name < b.name ? -1 : 1));
-  const rule = `\n${"-".repeat(80)}\n\n`;
-  return `The scripts in this folder contain these packages:\n${rule}${texts.map((each) => each.text).join(rule)}`;
-}
-
 mkdirSync(output, { recursive: true });
 const inputs = [];
 try {
@@ -119,4 +98,4 @@ try {
   if (error.errors === undefined) throw error;
   process.exit(1); // esbuild said already what is wrong
 }
-writeFileSync(join(output, "LICENSES.txt"), licences(inputs));
+writeFileSync(join(output, "LICENSES.txt"), licences(inputs, here));

@@ -12,7 +12,6 @@ from fazt.functions.compile import (
     CompiledModule,
     SourceFault,
     compile_program,
-    inputs_hash,
 )
 from fazt.functions.program import EMPTY, Program
 from fazt.functions.sources import MAX_FILE_BYTES, MAX_MODULES
@@ -178,20 +177,3 @@ def test_limits() -> None:
     assert len(compile_program(paths[1:], lambda path: b"", stand_in).modules) == MAX_MODULES
     with pytest.raises(InvalidFunction, match="bytes together"):
         compile_program(paths[:6], lambda path: b" " * MAX_FILE_BYTES, stand_in)
-
-
-def test_equal_inputs_have_equal_hashes() -> None:
-    files = [("api/a.js", b"1"), ("lib/b.ts", b"2"), ("c.json", b"3")]
-    hash = inputs_hash(files)
-    assert hash is not None
-    assert inputs_hash([*reversed(files), ("index.html", b"9"), ("api/readme.md", b"8")]) == hash
-    others = [
-        inputs_hash([("api/a.js", b"0"), *files[1:]]),
-        inputs_hash([files[0], ("lib/b.js", b"2"), files[2]]),
-        inputs_hash(files[:2]),
-        inputs_hash([*files, ("new.mjs", b"1")]),
-        inputs_hash(files, ("lib/b.ts",)),
-    ]
-    assert len({hash, *others}) == len(others) + 1
-    assert inputs_hash(files[1:]) is None
-    assert inputs_hash([("api/a.js", b"1")]) != inputs_hash([("api/a.jsx", b"1")])

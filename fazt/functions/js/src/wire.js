@@ -20,7 +20,6 @@ export const Kind = {
   TIMERS_DUE: 0, START: 1, REPLY: 2, REFUSED: 3, ABORT: 4, PROGRAM: 5,
   DONE: 6, FATAL: 7, RESULT: 16, ASK: 17, FAILED: 18, LOG: 19, READY: 20,
 };
-export const LARGEST_FRAME = OUT_BYTES - HEAD;
 
 const { apply } = Reflect;
 const { fromCharCode } = String;

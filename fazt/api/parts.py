@@ -1,0 +1,40 @@
+"""What the admin API is made of. Loaded with the server: nothing here may need FastAPI."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from fazt._speedups.pages import Pages
+from fazt.api.collection import Collector
+from fazt.api.function_parts import FunctionParts
+from fazt.api.history import History
+from fazt.api.hook_app import Receiving
+from fazt.api.tally import Tally
+from fazt.api.telling import Telling
+from fazt.auth.setup import SetupSecret
+from fazt.settings import LiveSettings
+from fazt.sites.hosting import Hosting
+from fazt.sites.spill import Spill
+from fazt.store.database import Database
+from fazt.visits.visits import Visits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the admin API is made of; `started_at_ms` is None where no server runs."""
+
+    settings: LiveSettings
+    hosting: Hosting
+    database: Database
+    pages: Pages
+    spill: Spill
+    collector: Collector
+    history: History
+    visits: Visits
+    functions: FunctionParts
+    clicks: Tally
+    receiving: Receiving
+    telling: Telling
+    setup: SetupSecret = field(default_factory=SetupSecret)
+    wake_compressor: Callable[[], None] = lambda: None
+    connections: Callable[[], int] = lambda: 0
+    started_at_ms: int | None = None

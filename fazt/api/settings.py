@@ -1,0 +1,139 @@
+"""`/api/settings`: what the owner may choose, what counts and why, and what was chosen before.
+
+Rule: a change is checked whole before anything of it is kept, and counts in this process before it is answered.
+"""
+
+from dataclasses import fields
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Response
+from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
+
+from fazt.api.access import Admin
+from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, number_cursor
+from fazt.api.auditing import Act, Audit
+from fazt.api.times import iso
+from fazt.auth.tokens import Principal
+from fazt.settings import LARGEST, LiveSettings, Settings, Value, check_value, find, variable
+from fazt.store import settings as store
+from fazt.store.database import Database
+from fazt.store.settings import SettingChange
+
+MOST_VALUES = 500
+Given = StrictStr | StrictInt | StrictFloat
+
+
+class NewSetting(BaseModel):
+    """The value that a setting is to have."""
+
+    model_config = ConfigDict(extra="forbid")
+    value: Given
+
+
+class NewSettings(BaseModel):
+    """Several values at once, null: back to the default; `replace`: what is not named goes back to its default too."""
+
+    model_config = ConfigDict(extra="forbid")
+    values: Annotated[dict[str, Given | None], Field(max_length=MOST_VALUES)]
+    replace: bool = False
+
+
+class Return(BaseModel):
+    """The change behind which the settings are to be as they were; none: undo the last one; 0: all defaults."""
+
+    model_config = ConfigDict(extra="forbid")
+    number: Annotated[int | None, Field(ge=0, le=LARGEST)] = None
+
+
+class SettingsCalls:
+    """The calls about settings."""
+
+    def __init__(self, database: Database, live: LiveSettings) -> None:
+        self._database = database
+        self._audit = Audit(database)
+        self._live = live
+
+    def add_to(self, app: FastAPI) -> None:
+        """Add the routes."""
+        app.add_api_route("/api/settings", self.list_all, methods=["GET"])
+        app.add_api_route("/api/settings", self.change, methods=["PATCH"])
+        app.add_api_route("/api/settings/history", self.history, methods=["GET"])
+        app.add_api_route("/api/settings/rollback", self.roll_back, methods=["POST"])
+        app.add_api_route("/api/settings/{name}", self.show, methods=["GET"])
+        app.add_api_route("/api/settings/{name}", self.set_one, methods=["PUT"])
+        app.add_api_route("/api/settings/{name}", self.unset_one, methods=["DELETE"])
+
+    async def list_all(self, caller: Admin) -> Response:
+        """List all settings with what they are, what counts, and where that comes from."""
+        return answer({"items": [self._json(each.name) for each in fields(Settings)], "next": None})
+
+    async def show(self, caller: Admin, name: str) -> Response:
+        """Show a setting, and what each source says of it."""
+        return answer(self._json(name))
+
+    async def set_one(self, caller: Admin, name: str, body: NewSetting) -> Response:
+        """Set a setting."""
+        value = check_value(name, body.value)
+        await self._write(caller, name, store.change, {name: value})
+        return answer(self._json(name))
+
+    async def unset_one(self, caller: Admin, name: str) -> Response:
+        """Set a setting back to its default."""
+        find(name)
+        await self._write(caller, name, store.change, {name: None})
+        return answer(self._json(name))
+
+    async def change(self, caller: Admin, body: NewSettings) -> Response:
+        """Set several settings at once: all of them, or none where one cannot be."""
+        wanted = {name: None if value is None else check_value(name, value) for name, value in body.values.items()}
+        for name in wanted:
+            find(name)
+        if body.replace:
+            chosen = {name: value for name, value in wanted.items() if value is not None}
+            await self._write(caller, "", store.replace, chosen)
+        else:
+            await self._write(caller, "", store.change, wanted)
+        return await self.list_all(caller)
+
+    async def history(self, caller: Admin, limit: Limit = DEFAULT_ITEMS, after: After = None) -> Response:
+        """List the changes of the settings, newest first."""
+        found = await self._database.read(store.history, number_cursor(after), limit + 1)
+        return answer(list_answer(found, limit, _change_json, lambda change: str(change.number)))
+
+    async def roll_back(self, caller: Admin, body: Return) -> Response:
+        """Set everything as it was before."""
+        await self._write(caller, "", store.roll_back, body.number)
+        return await self.list_all(caller)
+
+    async def _write(self, caller: Principal, subject: str, function: Any, wanted: Any) -> None:
+        act = Act("setting.change", subject or "settings", look=store.find_all)
+        await self._audit.write(caller, act, function, caller.actor, wanted)
+        self._live.take(await self._database.read(store.find_all))
+
+    def _json(self, name: str) -> dict[str, Any]:
+        setting, said = find(name), self._live.because(name)
+        counts = next(each for each in said if each.value is not None)
+        about = setting.metadata
+        value: Value = getattr(self._live.now, name)
+        return {
+            "name": name,
+            "type": type(setting.default).__name__,
+            "default": setting.default,
+            "value": value,
+            "unit": about["unit"],
+            "help": about["help"],
+            "choices": list(about["choices"]),
+            "low": about["low"],
+            "high": None if about["high"] >= LARGEST else about["high"],
+            "variable": variable(name),
+            "source": counts.source,
+            "because": [each._asdict() for each in said],
+            "live": about["live"],
+            "restart_needed": name in self._live.waiting,
+            "editable": counts.source in ("database", "default"),
+        }
+
+
+def _change_json(change: SettingChange) -> dict[str, Any]:
+    changed = [{"name": name, "before": old, "after": new} for name, (old, new) in sorted(change.changed.items())]
+    return {"number": change.number, "at": iso(change.at), "actor": change.actor, "changed": changed}

@@ -1,0 +1,1 @@
+"""Incoming webhooks: signatures, rates, and what is kept of a delivery."""

@@ -1,0 +1,1 @@
+"""Telling the owner what happens: events, the ways they go, and what watches for them."""
