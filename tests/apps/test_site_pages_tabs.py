@@ -46,13 +46,12 @@ def test_what_was_saved_stays_in_the_editor_while_the_new_version_is_slow_to_loa
     page = dashboard.open("sites/slow/files/live/index.html")
     held: list[Route] = []
     write(page, "<h1>after")
-    page.route("**/api/sites/slow/versions/*/files?*", held.append)
+    page.route("**/api/sites/slow/versions/*/files?*", lambda route: held.append(route))
     page.keyboard.press("Control+s")
     expect(page.get_by_text("Saved", exact=True)).to_be_visible()
     page.wait_for_timeout(500)  # for the text of the version before to come back, if it did
     assert len(held) == 1
     expect(page.locator(".cm-content")).to_have_text("<h1>after")
-    page.unroute("**/api/sites/slow/versions/*/files?*")
     held.pop().continue_()
     page.wait_for_timeout(500)
     expect(page.locator(".cm-content")).to_have_text("<h1>after")
