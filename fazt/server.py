@@ -36,6 +36,7 @@ from fazt.api.routing import Application, at_first_request, by_door, by_host, by
 from fazt.api.short_links import short_links_app
 from fazt.api.tally import Tally
 from fazt.api.telling import Telling, served
+from fazt.clock import SystemClock
 from fazt.cron.cron import Cron
 from fazt.data.caller import Operation
 from fazt.data.kv import kv_operations
@@ -55,7 +56,6 @@ from fazt.functions.targets import Targets
 from fazt.functions.v8 import V8Engine
 from fazt.functions.workshop import Workshop
 from fazt.hooks.receiving import Receiver
-from fazt.jobs.clock import SystemClock
 from fazt.jobs.jobs import Jobs
 from fazt.jobs.operations import jobs_operations
 from fazt.jobs.options import parse_job

@@ -7,13 +7,13 @@ time and the job that is made of the present one are one write, so that a run is
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 import apsw
 
+from fazt.clock import Clock, keep_looking
 from fazt.cron.plan import NEVER, plan, rule_of, times_after
 from fazt.cron.sync import sync
-from fazt.errors import InvalidInput, StoreError
+from fazt.errors import InvalidInput
 from fazt.store import schedules
 from fazt.store.changes import Change
 from fazt.store.database import Database
@@ -22,18 +22,7 @@ from fazt.store.schedules import Firing
 log = logging.getLogger("fazt.cron")
 
 AT_ONCE = 100  # triggers that are fired in one write
-TROUBLE_PAUSE_MS = 5000
 AHEAD_MS = 86_400_000  # a clock that is set back by more was wrong before; by less, it is waited for
-
-
-class Clock(Protocol):
-    """What tells the time; the server's own is `fazt.jobs.clock.SystemClock`."""
-
-    def now_ms(self) -> int:
-        """Return the time in milliseconds since 1970-01-01 UTC."""
-
-    async def wait(self, event: asyncio.Event, until_ms: int | None) -> None:
-        """Return when the event is set, when it is `until_ms` (None: never), or when the clock was set."""
 
 
 class Cron:
@@ -56,17 +45,7 @@ class Cron:
         """Fire triggers until the task is cancelled."""
         self._loop = asyncio.get_running_loop()
         try:
-            while True:
-                self._waking.clear()
-                try:
-                    until = await self._look()
-                except StoreError as error:
-                    log.warning("cron has to wait: %s", error)
-                    until = self._clock.now_ms() + TROUBLE_PAUSE_MS
-                except Exception:  # one bad round must not end all later ones
-                    log.exception("cron has to wait")
-                    until = self._clock.now_ms() + TROUBLE_PAUSE_MS
-                await self._clock.wait(self._waking, until)
+            await keep_looking(self._look, self._waking, self._clock, log)
         finally:
             self._loop = None
 

@@ -15,10 +15,10 @@ from weakref import WeakKeyDictionary
 import apsw
 import orjson
 
+from fazt.clock import Clock, keep_looking
 from fazt.data.kv_unit import Unit
 from fazt.errors import Conflict, FaztError, JobFailed, KvConflict, StoreError
 from fazt.jobs.buffer import Buffer, Enqueued, add_all
-from fazt.jobs.clock import Clock
 from fazt.jobs.running import JobRun, Run
 from fazt.store import kv, queue
 from fazt.store.database import Database
@@ -37,7 +37,6 @@ MAX_ERROR_CHARACTERS = 4000
 TRIM_EVERY_MS = 3_600_000
 TRIM_AFTER = 64  # ends
 TRIM_AT_ONCE = 500  # rows in one write, so that others come in between
-TROUBLE_PAUSE_MS = 5000
 
 
 class Jobs:
@@ -57,6 +56,7 @@ class Jobs:
         self._ended_of: set[int] | None = None  # sites whose jobs ended since the last trim; None: it may be any
         self._ended = 0
         self._trim_at = 0
+        self._taken_over = False  # what the process before left under way
 
     def now_ms(self) -> int:
         """Return the time by the clock of the jobs."""
@@ -77,28 +77,17 @@ class Jobs:
 
     async def work(self) -> None:
         """Run jobs until the task is cancelled; runs under way then are ended, and their jobs wait as before."""
-        taken_over = False
         try:
-            while True:
-                self._waking.clear()
-                try:
-                    if not taken_over:
-                        await self._database.write(queue.take_over, self._clock.now_ms())
-                        taken_over = True
-                    until = await self._look()
-                except StoreError as error:
-                    log.warning("jobs have to wait: %s", error)
-                    until = self._clock.now_ms() + TROUBLE_PAUSE_MS
-                except Exception:  # one bad round must not end all later ones
-                    log.exception("jobs have to wait")
-                    until = self._clock.now_ms() + TROUBLE_PAUSE_MS
-                await self._clock.wait(self._waking, until)
+            await keep_looking(self._look, self._waking, self._clock, log)
         finally:
             await self._stop()
 
     async def _look(self) -> int | None:
         """Begin what is due and can be begun; return when to look again."""
         now = self._clock.now_ms()
+        if not self._taken_over:
+            await self._database.write(queue.take_over, now)
+            self._taken_over = True
         await self._trim(now)
         alive = frozenset(str(job.lease_token) for job, _ in self._running.values())
         outlook = await self._database.read(queue.look, now)

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 import apsw
 
+from fazt.clock import TROUBLE_PAUSE_MS, Clock, keep_looking
 from fazt.data.environment import unseal
 from fazt.errors import FaztError, FetchRefused, NotFound, StoreError
 from fazt.notifications.events import KINDS, TEST, Kind, make_event
@@ -35,18 +35,7 @@ ANSWER_S = 5.0  # for which they are waited for
 ANSWER_CHARACTERS = 500
 MOST_RAISED = 1000  # events in memory that the store has not taken yet
 TEST_MS = 300_000  # until the worker takes up a test that nobody sent
-TROUBLE_PAUSE_MS = 5000
 TRIM_EVERY_MS = 3_600_000
-
-
-class Clock(Protocol):
-    """What tells the time; the server's own is `fazt.jobs.clock.SystemClock`."""
-
-    def now_ms(self) -> int:
-        """Return the time in milliseconds since 1970-01-01 UTC."""
-
-    async def wait(self, event: asyncio.Event, until_ms: int | None) -> None:
-        """Return when the event is set, when it is `until_ms` (None: never), or when the clock was set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +115,7 @@ class Notifications:
     async def work(self) -> None:
         """Send what is due until the task is cancelled; what is under way then is sent again the next time."""
         try:
-            while True:
-                self._waking.clear()
-                try:
-                    until = await self._look()
-                except StoreError as error:
-                    log.warning("notifications have to wait: %s", error)
-                    until = self._clock.now_ms() + TROUBLE_PAUSE_MS
-                except Exception:  # one bad round must not end all later ones
-                    log.exception("notifications have to wait")
-                    until = self._clock.now_ms() + TROUBLE_PAUSE_MS
-                await self._clock.wait(self._waking, until)
+            await keep_looking(self._look, self._waking, self._clock, log)
         finally:
             await self._stop()
 

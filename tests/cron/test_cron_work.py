@@ -9,6 +9,7 @@ import orjson
 import pytest
 from cron_world import HOUR, MINUTE, NOW, World, firing, working
 
+from fazt.clock import TROUBLE_PAUSE_MS
 from fazt.cron import control
 from fazt.cron import cron as cron_module
 from fazt.cron import sync as sync_module
@@ -358,7 +359,7 @@ def test_a_store_in_trouble_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mo
         now = NOW + HOUR
         for _ in range(3):
             await world.clock.set(now)
-            now += cron_module.TROUBLE_PAUSE_MS
+            now += TROUBLE_PAUSE_MS
         assert world.times(site) == [NOW + HOUR]
 
     run(tmp_path, test)

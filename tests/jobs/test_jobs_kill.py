@@ -19,7 +19,7 @@ DRIVER = """
 import asyncio, sys
 from pathlib import Path
 from fazt.data.caller import Caller
-from fazt.jobs.clock import SystemClock
+from fazt.clock import SystemClock
 from fazt.jobs.jobs import Jobs
 from fazt.jobs.operations import jobs_operations
 from fazt.jobs.running import RunResult

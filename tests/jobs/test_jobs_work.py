@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from job_world import NOW, World, put, working
 
+from fazt.clock import TROUBLE_PAUSE_MS
 from fazt.errors import InvalidInput, StorageFull
 from fazt.jobs import jobs as jobs_module
 from fazt.jobs.jobs import MAX_PAUSE_MS, pause_ms
@@ -320,7 +321,7 @@ def test_a_store_in_trouble_is_waited_for(tmp_path: Path, monkeypatch: pytest.Mo
     async def test(world: World) -> None:
         for _ in range(2):
             await world.until(lambda: world.clock.until is not None)
-            world.clock.advance(jobs_module.TROUBLE_PAUSE_MS)
+            world.clock.advance(TROUBLE_PAUSE_MS)
             await world.clock.asleep()
         await world.ended(await world.enqueue())
 

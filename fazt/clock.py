@@ -1,18 +1,22 @@
-"""The time of the wall, and waiting for it.
+"""The time of the wall, waiting for it, and looking again and again for what is due.
 
 Rule: how long is waited, the monotonic clock says; whether it is time yet, the wall clock does. It is looked at now and
 then, since a machine that was suspended or a clock that was set makes the two differ.
 """
 
 import asyncio
+import logging
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Protocol
+from typing import Never, Protocol
 
+from fazt.errors import StoreError
 from fazt.store.clock import now_ms
 
 LONGEST_WAIT_S = 30.0
 JUMP_MS = 10_000  # by which the two clocks drift apart at once when one of them was set
+TROUBLE_PAUSE_MS = 5000
 
 
 class Clock(Protocol):
@@ -45,6 +49,26 @@ class SystemClock:
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left_s, LONGEST_WAIT_S)):
                     await event.wait()
+
+
+async def keep_looking(
+    look: Callable[[], Awaitable[int | None]], waking: asyncio.Event, clock: Clock, log: logging.Logger
+) -> Never:
+    """Call `look` until the task is cancelled: when the event is set, and at the time that it returned (None: never).
+
+    A look that fails is logged and repeated after TROUBLE_PAUSE_MS.
+    """
+    while True:
+        waking.clear()
+        try:
+            until = await look()
+        except StoreError as error:
+            log.warning("all has to wait: %s", error)
+            until = clock.now_ms() + TROUBLE_PAUSE_MS
+        except Exception:  # one bad round must not end all later ones
+            log.exception("all has to wait")
+            until = clock.now_ms() + TROUBLE_PAUSE_MS
+        await clock.wait(waking, until)
 
 
 def _difference_ms() -> float:

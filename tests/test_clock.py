@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from fazt.jobs import clock as clock_module
-from fazt.jobs.clock import SystemClock
+from fazt import clock as clock_module
+from fazt.clock import SystemClock
 
 
 def wait(event: asyncio.Event, until_ms: int | None) -> None:
