@@ -98,7 +98,7 @@ class Hooks:
         """List the hooks of a site, or all that the caller may see, in order of their names."""
         if site is not None:
             check(caller, "read", site)
-        shown = caller.sites if site is None else frozenset((site,))
+        shown = caller.asks_about(site)
         of_sites = None if shown is None else orjson.dumps(sorted(shown)).decode()
         found = await self._database.read(_list, site, of_sites, after, limit + 1)
         return answer(list_answer(found, limit, self._json, lambda hook: hook.name))

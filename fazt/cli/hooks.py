@@ -9,7 +9,7 @@ import click
 from fazt.cli.client import connect
 from fazt.cli.options import json_option, server_options
 from fazt.cli.output import age, facts, print_json, size, table
-from fazt.cli.secret_input import read_secret
+from fazt.cli.secret_input import secret_options
 
 STYLES = ("github", "stripe", "hmac", "none")
 
@@ -63,8 +63,7 @@ def list_(site: str | None, as_json: bool, db: str | None, remote: str | None) -
 @click.option("--style", type=click.Choice(STYLES), required=True, help="How deliveries are signed.")
 @click.option("--site", metavar="SITE", help="The site that it belongs to (default: the server).")
 @click.option("--function", metavar="NAME", help="What runs for each delivery: api/_jobs/NAME.js of the site.")
-@click.option("--secret", "ask", is_flag=True, help="Take the secret from a pipe or a prompt (default: a new one).")
-@click.option("--secret-file", "path", metavar="FILE", type=click.Path(dir_okay=False), help="Take it from a file.")
+@secret_options("Take the secret from a pipe or a prompt (default: a new one).")
 @json_option
 @server_options
 def create(
@@ -72,8 +71,7 @@ def create(
     style: str,
     site: str | None,
     function: str | None,
-    ask: bool,
-    path: str | None,
+    secret: str | None,
     as_json: bool,
     db: str | None,
     remote: str | None,
@@ -85,7 +83,6 @@ def create(
       fazt hooks create pushes --style github --site blog --function build
       fazt hooks create payments --style stripe --secret-file whsec.txt
     """
-    secret = read_secret("Secret", path) if ask or path else None
     body = {"name": name, "style": style, "site": site, "function": function, "secret": secret}
     with connect(db, remote, create=True) as client:
         made = client.ask("POST", "hooks", body=body)
@@ -134,8 +131,7 @@ def show(name: str, as_json: bool, db: str | None, remote: str | None) -> None:
 @click.option("--style", type=click.Choice(STYLES), help="How deliveries are signed.")
 @click.option("--function", metavar="NAME", help="What runs for each delivery; empty: nothing.")
 @click.option("--on/--off", "enabled", default=None, help="Take deliveries, or answer as if there were no hook.")
-@click.option("--secret", "ask", is_flag=True, help="Take a new secret from a pipe or a prompt.")
-@click.option("--secret-file", "path", metavar="FILE", type=click.Path(dir_okay=False), help="Take it from a file.")
+@secret_options("Take a new secret from a pipe or a prompt.")
 @json_option
 @server_options
 def set_(
@@ -143,8 +139,7 @@ def set_(
     style: str | None,
     function: str | None,
     enabled: bool | None,
-    ask: bool,
-    path: str | None,
+    secret: str | None,
     as_json: bool,
     db: str | None,
     remote: str | None,
@@ -163,8 +158,8 @@ def set_(
         body["function"] = function or None
     if enabled is not None:
         body["enabled"] = enabled
-    if ask or path:
-        body["secret"] = read_secret("Secret", path)
+    if secret is not None:
+        body["secret"] = secret
     if not body:
         raise click.UsageError("Say what is to be different: --style, --function, --on, --off or --secret.")
     with connect(db, remote) as client:

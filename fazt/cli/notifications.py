@@ -7,7 +7,7 @@ import click
 from fazt.cli.client import connect
 from fazt.cli.options import json_option, server_options
 from fazt.cli.output import age, facts, print_json, table
-from fazt.cli.secret_input import read_secret
+from fazt.cli.secret_input import secret_options
 
 EVENTS = ("deploy", "error_burst", "disk", "sign_in", "certificate", "backup")
 event_option = click.option(
@@ -61,10 +61,7 @@ def list_(as_json: bool, db: str | None, remote: str | None) -> None:
 @click.argument("url")
 @click.option("--kind", type=click.Choice(("ntfy", "webhook", "mail")), default="ntfy", show_default=True, help="How.")
 @event_option
-@click.option(
-    "--secret", "ask", is_flag=True, help="Take ntfy's token or the webhook's secret from a pipe or a prompt."
-)
-@click.option("--secret-file", "path", metavar="FILE", type=click.Path(dir_okay=False), help="Take it from a file.")
+@secret_options("Take ntfy's token or the webhook's secret from a pipe or a prompt.")
 @json_option
 @server_options
 def create(
@@ -72,8 +69,7 @@ def create(
     url: str,
     kind: str,
     events: tuple[str, ...],
-    ask: bool,
-    path: str | None,
+    secret: str | None,
     as_json: bool,
     db: str | None,
     remote: str | None,
@@ -85,7 +81,6 @@ def create(
       fazt notifications create phone https://ntfy.sh/my-secret-topic
       fazt notifications create chat https://example.org/hook --kind webhook --event error_burst
     """
-    secret = read_secret("Secret", path) if ask or path else None
     body: dict[str, Any] = {"name": name, "kind": kind, "url": url, "secret": secret}
     if events:
         body["events"] = list(dict.fromkeys(events))
@@ -105,8 +100,7 @@ def create(
 @click.option("--url", metavar="URL", help="Where to.")
 @event_option
 @click.option("--on/--off", "enabled", default=None, help="Tell, or keep quiet.")
-@click.option("--secret", "ask", is_flag=True, help="Take a new secret from a pipe or a prompt.")
-@click.option("--secret-file", "path", metavar="FILE", type=click.Path(dir_okay=False), help="Take it from a file.")
+@secret_options("Take a new secret from a pipe or a prompt.")
 @json_option
 @server_options
 def set_(
@@ -114,8 +108,7 @@ def set_(
     url: str | None,
     events: tuple[str, ...],
     enabled: bool | None,
-    ask: bool,
-    path: str | None,
+    secret: str | None,
     as_json: bool,
     db: str | None,
     remote: str | None,
@@ -133,8 +126,8 @@ def set_(
         body["events"] = list(dict.fromkeys(events))
     if enabled is not None:
         body["enabled"] = enabled
-    if ask or path:
-        body["secret"] = read_secret("Secret", path)
+    if secret is not None:
+        body["secret"] = secret
     if not body:
         raise click.UsageError("Say what is to be different: --url, --event, --on, --off or --secret.")
     with connect(db, remote) as client:

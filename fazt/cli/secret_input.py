@@ -3,7 +3,10 @@
 Rule: never from the command line, where the shell's history and the list of processes have it.
 """
 
+import functools
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -29,3 +32,21 @@ def read_secret(name: str, path: str | None) -> str:
     if not value:
         raise InvalidInput("The value is empty. Give it through a pipe, a file, or at the prompt.")
     return value
+
+
+def secret_options(text: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Add --secret, which `text` explains, and --secret-file; the command is given `secret` (None: neither is used)."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def with_secret(*args: Any, asks_secret: bool, secret_path: str | None, **options: Any) -> None:
+            wanted = asks_secret or secret_path is not None
+            command(*args, secret=read_secret("Secret", secret_path) if wanted else None, **options)
+
+        place = click.Path(dir_okay=False)
+        from_file = click.option(
+            "--secret-file", "secret_path", metavar="FILE", type=place, help="Take it from a file."
+        )
+        return click.option("--secret", "asks_secret", is_flag=True, help=text)(from_file(with_secret))
+
+    return add
