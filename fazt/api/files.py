@@ -4,7 +4,6 @@ Rule: whoever writes a file says which version they saw, so that nobody's work i
 """
 
 import asyncio
-import re
 import tempfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,9 +15,10 @@ from fastapi.responses import StreamingResponse
 
 from fazt.api.access import Deployer, Reader
 from fazt.api.answers import answer
+from fazt.api.preconditions import IfMatch, check_is_live, seen_version
 from fazt.api.publishing import Publisher, may_create
 from fazt.auth.tokens import Principal
-from fazt.errors import InvalidInput, NotFound, PreconditionFailed, TooLarge
+from fazt.errors import InvalidInput, NotFound, TooLarge
 from fazt.sites import deploy
 from fazt.sites.archive import read_archive
 from fazt.sites.deploy import LIVE, Deploy, Deployed, WantedFile
@@ -38,7 +38,6 @@ NO_LIMIT = -1
 WRITE_BYTES = 4 << 20  # of contents in one transaction
 SPARE_BYTES = 64 << 20  # of an archive's own headers
 BINARY = {"type": "string", "format": "binary"}
-IF_MATCH = re.compile(r'"([0-9a-f]{32})"')
 
 
 class Files:
@@ -72,17 +71,19 @@ class Files:
             return Response(status_code=304, headers={"ETag": etag})
         return StreamingResponse(_pieces(self._database, blob), headers=headers, media_type="application/octet-stream")
 
-    async def write(self, caller: Deployer, site: str, path: str, request: Request) -> Response:
+    async def write(
+        self, caller: Deployer, site: str, path: str, request: Request, if_match: IfMatch = None
+    ) -> Response:
         """Write a file: a version with it goes live. `If-Match` is the id of the version that was seen, in quotes."""
         check_path(path)
         data = await request.body()
         content = await self._database.write(blobs.put, data)
         new = WantedFile(path, content, len(data))
-        return await self._replace(caller, site, path, new, request.headers.get("if-match"))
+        return await self._replace(caller, site, path, new, if_match)
 
-    async def remove(self, caller: Deployer, site: str, path: str, request: Request) -> Response:
+    async def remove(self, caller: Deployer, site: str, path: str, if_match: IfMatch = None) -> Response:
         """Delete a file: a version without it goes live. `If-Match` as for writing."""
-        return await self._replace(caller, site, path, None, request.headers.get("if-match"))
+        return await self._replace(caller, site, path, None, if_match)
 
     async def upload(
         self,
@@ -131,10 +132,8 @@ class Files:
     async def _replace(
         self, caller: Principal, site: str, path: str, new: WantedFile | None, if_match: str | None
     ) -> Response:
-        seen = IF_MATCH.fullmatch((if_match or "").strip())
-        if seen is None:
-            raise InvalidInput('Say which version you saw: If-Match: "the id of the live version".')
-        present = await self._database.read(_live_files, site, seen[1])
+        seen = seen_version(if_match)
+        present = await self._database.read(_live_files, site, seen)
         if new is None and path not in present:
             raise NotFound(f"The version has no file {path!r}.")
         files = {**present, path: new}
@@ -142,7 +141,7 @@ class Files:
         kept = tuple(file for _, file in sorted(files.items()) if file is not None)
         wanted = Deploy(site, kept, what, SOURCE, live=True, create=False)
         self._publisher.check(wanted)
-        return await self._publish(caller, wanted, seen[1])
+        return await self._publish(caller, wanted, seen)
 
     async def _publish(self, caller: Principal, wanted: Deploy, expected: str | None) -> Response:
         done = await self._publisher.publish(caller, wanted, expected=expected)
@@ -190,9 +189,8 @@ def _live_files(connection: apsw.Connection, name: str, expected: str) -> dict[s
     """Return the files of the live version, which must be the expected one."""
     site = sites.get(connection, name)
     sites.check_unlocked(site)
+    check_is_live(connection, name, expected)
     live: Version = deploy.find_version(connection, site, LIVE)
-    if live.id != expected:
-        raise PreconditionFailed(f"Somebody was faster: {live.id[:8]} is live now, not {expected[:8]}.", live=live.id)
     found = versions.files(connection, live.number, None, NO_LIMIT)
     return {file.path: WantedFile(file.path, file.hash, file.size) for file in found}
 

@@ -11,8 +11,9 @@ import apsw
 
 from fazt.api.auditing import Act, note
 from fazt.api.collection import Collector
+from fazt.api.preconditions import check_is_live, live_id
 from fazt.auth.tokens import Principal, allows
-from fazt.errors import Forbidden, PreconditionFailed, SiteNotFound
+from fazt.errors import Forbidden, SiteNotFound
 from fazt.functions.program import Program
 from fazt.functions.routes import FOLDER
 from fazt.sites import deploy
@@ -20,7 +21,7 @@ from fazt.sites.cron_rules import CronRule, find_handler
 from fazt.sites.deploy import Deploy, Deployed
 from fazt.sites.hosting import Hosting
 from fazt.sites.local_file import ArchiveLimits
-from fazt.store import programs, sites, versions
+from fazt.store import programs
 from fazt.store.blobs import Missing
 from fazt.store.database import Database
 
@@ -121,12 +122,9 @@ def _commit(
     connection: apsw.Connection, caller: Principal, wanted: Deploy, program: bytes, expected: str | None
 ) -> Deployed | list[Missing]:
     """Make the version where every content is there; else return what is missing, if the rest is in order."""
-    before = _live_id(connection, wanted.site)
-    if expected is not None and before != expected:
-        raise PreconditionFailed(
-            f"Somebody was faster: {'nothing' if before is None else before[:8]} is live now, not {expected[:8]}.",
-            live=before,
-        )
+    if expected is not None:
+        check_is_live(connection, wanted.site, expected)
+    before = live_id(connection, wanted.site)
     lacking = deploy.missing(connection, wanted)
     if lacking:
         deploy.dry_run(connection, wanted)
@@ -137,14 +135,6 @@ def _commit(
         act = Act("site.deploy" if done.live else "site.preview", done.version.id, done.site.name)
         note(connection, caller, act, _quoted(before), _quoted(done.version.id))
     return done
-
-
-def _live_id(connection: apsw.Connection, name: str) -> str | None:
-    site = sites.find(connection, name)
-    if site is None or site.live_version is None:
-        return None
-    live = versions.by_number(connection, site.live_version)
-    return None if live is None else live.id
 
 
 def _quoted(id: str | None) -> bytes | None:

@@ -13,6 +13,7 @@ from fazt.api.access import Deployer, Reader
 from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, number_cursor, version_json
 from fazt.api.auditing import Act, Audit
 from fazt.api.collection import Collector
+from fazt.api.preconditions import IfMatch, check_is_live, live_id, seen_version
 from fazt.sites import deploy
 from fazt.sites.export import tar_of
 from fazt.sites.hosting import Hosting
@@ -91,11 +92,14 @@ class Versions:
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
         return StreamingResponse(tar_of(self._database, found), headers=headers, media_type="application/x-tar")
 
-    async def set_live(self, caller: Deployer, site: str, body: Rollback | None = None) -> Response:
-        """Let a version go live."""
+    async def set_live(
+        self, caller: Deployer, site: str, body: Rollback | None = None, if_match: IfMatch = None
+    ) -> Response:
+        """Let a version go live; with `If-Match` only where that version is live until then."""
+        seen = None if if_match is None else seen_version(if_match)
         act = Act("site.rollback", site, site, partial(_live, site))
         wanted = None if body is None else body.version
-        return answer(await self._audit.write(caller, act, self._set_live, site, wanted))
+        return answer(await self._audit.write(caller, act, self._set_live, site, wanted, seen))
 
     def _list(self, connection: apsw.Connection, name: str, before: int | None, limit: int) -> Any:
         site = sites.get(connection, name)
@@ -111,7 +115,9 @@ class Versions:
         site = sites.get(connection, name)
         return version_json(connection, self._hosting, site, deploy.find_version(connection, site, prefix))
 
-    def _set_live(self, connection: apsw.Connection, name: str, prefix: str | None) -> Any:
+    def _set_live(self, connection: apsw.Connection, name: str, prefix: str | None, seen: str | None) -> Any:
+        if seen is not None:
+            check_is_live(connection, name, seen)
         version = deploy.rollback(connection, name, prefix)
         return version_json(connection, self._hosting, sites.get(connection, name), version)
 
@@ -136,6 +142,5 @@ def _prune(connection: apsw.Connection, name: str, keep: int) -> list[Version]:
 
 
 def _live(name: str, connection: apsw.Connection) -> Any:
-    site = sites.find(connection, name)
-    live = None if site is None or site.live_version is None else versions.by_number(connection, site.live_version)
-    return None if live is None else {"version": live.id}
+    live = live_id(connection, name)
+    return None if live is None else {"version": live}

@@ -88,6 +88,22 @@ def test_who_was_slower_is_told(blog: Api) -> None:
     assert read(blog, "index.html").body == b"first"
 
 
+def test_going_back_may_be_held_to_what_was_seen(blog: Api) -> None:
+    first = live(blog)
+    mine = put(blog, "index.html", b"mine", quoted(first)).json["version"]
+    theirs = put(blog, "index.html", b"theirs", quoted(mine)).json["version"]
+
+    def go_back(seen: str) -> Answer:
+        return blog.ask("PUT", "/api/sites/blog/live", {"version": first}, headers=[("if-match", seen)])
+
+    refused = go_back(quoted(mine))
+    assert (refused.status, refused.code, refused.json["error"]["live"]) == (412, "precondition_failed", theirs)
+    assert [go_back(seen).status for seen in ("", "*", mine)] == [400, 400, 400]
+    assert live(blog) == theirs
+    assert go_back(quoted(theirs)).status == 200
+    assert live(blog) == first
+
+
 @pytest.mark.parametrize("seen", [None, "", "*", "abc", '"abc"', 'W/"' + "0" * 32 + '"'])
 def test_a_version_must_be_named(blog: Api, seen: str | None) -> None:
     assert put(blog, "index.html", b"x", seen).status == 400

@@ -1,6 +1,6 @@
 // What the tabs of a site share: who may do what, its addresses, and small pieces of their pages.
 
-import { get, put, whoIsHere } from "../../api.js";
+import { put, whoIsHere } from "../../api.js";
 import { CliLine } from "../../components/cli.js";
 import { ago, momentOf } from "../../format.js";
 import { html } from "../../vendor/preact.js";
@@ -19,9 +19,12 @@ export const filePath = (path) => path.split("/").map(encode).join("/");
 // What an Undo does: makes the version before `made` live again, unless somebody has gone on from there.
 export function takeBack(site, made, before, reload) {
   return async () => {
-    const { live_version: live } = await get(at(site));
-    if (made && live !== made) throw new Error("Somebody has made another version live meanwhile. Choose among the versions.");
-    await put(at(site, "live"), { version: before });
+    try {
+      await put(at(site, "live"), { version: before }, { headers: { "If-Match": `"${made}"` } });
+    } catch (error) {
+      if (error.status !== 412) throw error;
+      throw new Error("Somebody has made another version live meanwhile. Choose among the versions.");
+    }
     await reload();
   };
 }

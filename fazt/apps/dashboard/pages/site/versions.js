@@ -10,7 +10,7 @@ import { Badge, Card, Skeleton, Table } from "../../components/table.js";
 import { toast, toastError } from "../../components/toast.js";
 import { bytes, count, plural, safeUrl, shortId } from "../../format.js";
 import { to } from "../../router.js";
-import { html, useEffect, useState } from "../../vendor/preact.js";
+import { html, useEffect, useRef, useState } from "../../vendor/preact.js";
 import { at, Commands, may, takeBack, When } from "./parts.js";
 
 const PAGE = 50;
@@ -42,12 +42,14 @@ export default function Versions({ site, reload, changes }) {
 // The newest page of versions, and older ones behind it as they are asked for.
 function useVersions(name, changes) {
   const [state, setState] = useState({ items: null, next: null, error: null });
+  const turn = useRef(0);
   const read = async (before, after) => {
+    const mine = ++turn.current;
     try {
       const page = await get(at(name, "versions"), { limit: PAGE, after });
-      setState({ items: [...before, ...page.items], next: page.next, error: null });
+      if (mine === turn.current) setState({ items: [...before, ...page.items], next: page.next, error: null });
     } catch (error) {
-      setState((old) => ({ ...old, error }));
+      if (mine === turn.current) setState((old) => ({ ...old, error }));
     }
   };
   const reload = () => read([], null);

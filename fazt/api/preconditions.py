@@ -1,0 +1,41 @@
+"""`If-Match`: the version of a site that a caller has seen, and whether it is live still (RFC 9110 13.1.1)."""
+
+import re
+from typing import Annotated
+
+import apsw
+from fastapi import Header
+
+from fazt.errors import InvalidInput, PreconditionFailed
+from fazt.store import sites, versions
+
+# The header of a request, as a parameter of a call; None: it was not sent
+IfMatch = Annotated[str | None, Header(alias="If-Match", description='The id of the version that was seen, in "".')]
+ENTITY_TAG = re.compile(r'"([0-9a-f]{32})"')
+
+
+def seen_version(if_match: str | None) -> str:
+    """Return the id of the version that a caller has seen.
+
+    Raises: InvalidInput where the header names none.
+    """
+    seen = ENTITY_TAG.fullmatch((if_match or "").strip())
+    if seen is None:
+        raise InvalidInput('Say which version you saw: If-Match: "the id of the live version".')
+    return seen[1]
+
+
+def live_id(connection: apsw.Connection, name: str) -> str | None:
+    """Return the id of the version of a site that is live; None where there is no site or nothing is live."""
+    site = sites.find(connection, name)
+    live = None if site is None or site.live_version is None else versions.by_number(connection, site.live_version)
+    return None if live is None else live.id
+
+
+def check_is_live(connection: apsw.Connection, name: str, seen: str) -> None:
+    """Raise PreconditionFailed, which tells what is live, unless the version that was seen is."""
+    live = live_id(connection, name)
+    if live != seen:
+        raise PreconditionFailed(
+            f"Somebody was faster: {'nothing' if live is None else live[:8]} is live now, not {seen[:8]}.", live=live
+        )
