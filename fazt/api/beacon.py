@@ -8,9 +8,10 @@ import time
 from base64 import b64decode
 from urllib.parse import parse_qs
 
+from fazt.api.bodies import read_body
 from fazt.api.platform import respond, respond_error
 from fazt.api.routing import Application, Receive, Scope, Send
-from fazt.errors import FaztError, InvalidInput, MethodNotAllowed, NotFound, RateLimited, TooLarge
+from fazt.errors import FaztError, MethodNotAllowed, NotFound, RateLimited
 from fazt.sites.hosting import Hosting
 from fazt.store.database import Database, now_ms
 from fazt.visits.agents import read_agent
@@ -85,7 +86,7 @@ async def _read_told(scope: Scope, fields: Fields, receive: Receive) -> Told | N
     host = scope["extensions"]["fazt"]["host"]
     if scope["path"] == BEACON:
         check_same_host(host, fields.get("origin", ""), fields.get("sec-fetch-site", ""))
-        return read_beacon(await _read_body(receive))
+        return read_beacon(await read_body(scope, receive, MOST_BYTES))
     # An image is in mails and feeds too, so it may come without a page; a page of another host is none of ours.
     try:
         query = parse_qs(scope["query_string"][:LONGEST_QUERY].decode("latin-1"), errors="replace", max_num_fields=20)
@@ -94,19 +95,6 @@ async def _read_told(scope: Scope, fields: Fields, receive: Receive) -> Told | N
         return None
     path = query.get("path", ["/"])[0]
     return Told(path=path) if scope["method"] == "GET" and path.startswith("/") else None
-
-
-async def _read_body(receive: Receive) -> bytes:
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise InvalidInput("The body did not come.")
-        body += message.get("body", b"")
-        if len(body) > MOST_BYTES:
-            raise TooLarge(f"A beacon has at most {MOST_BYTES} bytes.")
-        if not message.get("more_body"):
-            return bytes(body)
 
 
 async def _answer(scope: Scope, send: Send) -> None:

@@ -14,15 +14,16 @@ from urllib.parse import parse_qs, quote, urlencode
 
 import apsw
 
+from fazt.api.bodies import read_body
 from fazt.api.platform import respond, respond_error
-from fazt.api.routing import Application, Message, Receive, Scope, Send
+from fazt.api.routing import Application, Receive, Scope, Send
 from fazt.api.sign_in_page import POLICY, refusal_page, sign_in_page
 from fazt.auth import passes
 from fazt.auth.attempts import Attempts, neighbourhood
 from fazt.auth.cookies import hash_secret
 from fazt.auth.passes import CODE_S, COOKIE, PLAIN_COOKIE, Pass
 from fazt.data import environment
-from fazt.errors import Forbidden, MethodNotAllowed, NotFound, TooLarge, TooManyAttempts, Unauthenticated
+from fazt.errors import Forbidden, MethodNotAllowed, NotFound, TooManyAttempts, Unauthenticated
 from fazt.sites.decision import read_path
 from fazt.sites.hosting import Hosting
 from fazt.sites.protection import Rule, covers, find_rule
@@ -202,7 +203,7 @@ class Guard:
         origin = _field(scope, b"origin").decode("latin-1")
         if origin and origin != self._origin(scope):
             raise Forbidden("This form is of another site.")
-        form = _fields((await _body(receive)).decode("utf-8", "replace"))
+        form = _fields((await read_body(scope, receive, MOST_FORM_BYTES)).decode("utf-8", "replace"))
         back = _return_path(form.get("return", ["/"])[0])
         rule = await self._rule_at(scope, lock, back)
         if rule is None:
@@ -329,17 +330,6 @@ def _return_path(text: str) -> str:
 
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
-
-
-async def _body(receive: Receive) -> bytes:
-    data = b""
-    while True:
-        message: Message = await receive()
-        data += bytes(message.get("body", b""))
-        if len(data) > MOST_FORM_BYTES:
-            raise TooLarge(f"This form has {MOST_FORM_BYTES} bytes at most.")
-        if message["type"] != "http.request" or not message.get("more_body", False):
-            return data
 
 
 async def _redirect(send: Send, target: str, more: list[tuple[bytes, bytes]] | None = None) -> None:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 import orjson
 
+from fazt.api.bodies import read_body
 from fazt.api.platform import respond, respond_error
 from fazt.api.routing import Application, Receive, Scope, Send
 from fazt.api.tally import Tally
-from fazt.errors import FaztError, MethodNotAllowed, NotFound, RateLimited, TooLarge
+from fazt.errors import FaztError, MethodNotAllowed, NotFound, RateLimited
 from fazt.hooks.receiving import MAX_BODY_BYTES, Receiver
-from fazt.hooks.signatures import Fields
 
 PREFIX = "/_fazt/hooks/"
 PATH = re.compile(rb"/_fazt/hooks/([a-z0-9][a-z0-9_-]{0,63})")
@@ -63,27 +63,7 @@ async def _answer(receiver: Receiver, scope: Scope, receive: Receive, send: Send
     ours["site"] = hook.site  # whose request it is counted as
     address = client[0] if (client := scope.get("client")) else ""
     receiver.admit(hook, address)
-    accepted = await receiver.accept(hook, address, scope["headers"], await _read(scope["headers"], receive))
-    body = orjson.dumps({"id": accepted.id, "new": accepted.is_new})
-    await respond(send, 202 if accepted.is_new else 200, b"application/json", body)
-
-
-async def _read(fields: Fields, receive: Receive) -> bytes:
-    """Return the whole body.
-
-    Raises: TooLarge; ConnectionResetError where the sender goes away.
-    """
-    too_large = TooLarge(f"A delivery may have at most {MAX_BODY_BYTES} bytes.")
-    declared = next((value for name, value in fields if name == b"content-length"), b"0")
-    if declared.isdigit() and int(declared) > MAX_BODY_BYTES:
-        raise too_large
-    body = bytearray()
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionResetError("the sender went away")
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise too_large
-        if not message.get("more_body", False):
-            return bytes(body)
+    body = await read_body(scope, receive, MAX_BODY_BYTES)
+    accepted = await receiver.accept(hook, address, scope["headers"], body)
+    told = orjson.dumps({"id": accepted.id, "new": accepted.is_new})
+    await respond(send, 202 if accepted.is_new else 200, b"application/json", told)

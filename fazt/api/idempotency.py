@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from starlette.datastructures import Headers
 
 from fazt.api.access import PUBLIC
+from fazt.api.bodies import read_body
 from fazt.api.errors import respond
 from fazt.api.routing import Application, Message, Receive, Scope, Send
 from fazt.auth.tokens import Principal
@@ -59,7 +60,7 @@ class Idempotency:
             raise InvalidInput("This call takes no Idempotency-Key: the same content twice is one version anyway.")
         if len(given) > 1 or KEY.fullmatch(given[0]) is None:
             raise InvalidInput("An Idempotency-Key has 16 to 200 visible characters: a UUID, new for each thing.")
-        body = await _read(receive)
+        body = await read_body(scope, receive)  # the gate has limited it
         key = hashlib.sha256(f"{caller.actor}\0{given[0]}".encode()).digest()
         fingerprint = _fingerprint(given[0], scope, body)
         if (other := self._under_way.get(key)) is not None:
@@ -100,18 +101,6 @@ class Idempotency:
         except StoreError as error:
             log.warning("how a request with an Idempotency-Key ended was not kept: %s", error)
         return sent
-
-
-async def _read(receive: Receive) -> bytes:
-    """Return the whole body; the gate has limited it."""
-    pieces: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ConnectionResetError("the client went away")
-        pieces.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(pieces)
 
 
 def _fingerprint(key: str, scope: Scope, body: bytes) -> bytes:

@@ -42,17 +42,18 @@ def clear_cookie() -> str:
     return f"{NAME}=; Max-Age=0; {ATTRIBUTES}"
 
 
+def values_of(fields: list[str], name: str) -> list[str]:
+    """Return the values of all cookies of a name in the Cookie fields of a request."""
+    pairs = (pair.strip(" \t").partition("=") for field in fields for pair in field.split(";"))
+    return [value for said, equals, value in pairs if equals and said == name]
+
+
 def find_secret(fields: list[str]) -> str | None:
     """Return the secret in the Cookie fields of a request, None where there is none.
 
     Raises: Unauthenticated where there are several.
     """
-    found = []
-    for field in fields:
-        for pair in field.split(";"):
-            name, equals, value = pair.strip(" \t").partition("=")
-            if equals and name == NAME:
-                found.append(value)
+    found = values_of(fields, NAME)
     if len(found) > 1:
         raise Unauthenticated("This request carries two sessions; delete the cookies of this site and sign in again.")
     return found[0] if found and 0 < len(found[0]) <= LONGEST else None

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import orjson
 
+from fazt.auth.cookies import values_of
+
 COOKIE = "__Host-fazt-pass"
 PLAIN_COOKIE = (
     "fazt-pass"  # over plain HTTP on a name that is not this machine's, where browsers keep no __Host- cookie
@@ -68,12 +70,7 @@ def with_more(old: Pass | None, site: int, opened: Iterable[str], expires_at: in
 
 def find(fields: list[str], name: str) -> str | None:
     """Return the value of a cookie; None where it is not there, or there twice: one of them is somebody else's."""
-    found = []
-    for field in fields:
-        for pair in field.split(";"):
-            said, equals, value = pair.strip(" \t").partition("=")
-            if equals and said == name:
-                found.append(value)
+    found = values_of(fields, name)
     return found[0] if len(found) == 1 else None
 
 
