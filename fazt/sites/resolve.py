@@ -68,6 +68,15 @@ class Outcome:
     rule: Rule | None = None  # who may see it, where not everybody may
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a host shows, and since when (ms): a rollback must look newer than what it replaced."""
+
+    site: Site
+    version: Version | None
+    modified_at: int
+
+
 class RulesCache:
     """Parsed rules of the versions that were served last, bounded in number and bytes; for several threads."""
 
@@ -143,13 +152,11 @@ class Resolver:
 
     def rules_of(self, connection: apsw.Connection, place: Place) -> tuple[Rule, ...]:
         """Return who may see what a host shows; none: everybody may see all of it."""
-        site = sites.get(connection, place.site or "")
-        version, _ = _version(connection, place)
-        return protection_of(connection, self._rules, site, version)
+        return protection_of(connection, self._rules, _shown(connection, place))
 
     def version_id(self, connection: apsw.Connection, place: Place) -> str | None:
         """Return the id of the version that a host shows."""
-        version, _ = _version(connection, place)
+        version = _shown(connection, place).version
         return None if version is None else version.id
 
     def _page(self, connection: apsw.Connection, generation: int, outcome: Outcome) -> Page:
@@ -217,7 +224,8 @@ def find_outcome(
         return _server_404(connection, rules, NOT_FOUND_SITE, fixed=path.canonical)
     if path.text is not None and path.text.startswith(RESERVED):
         return None
-    version, modified_at = _version(connection, place)
+    shown = _shown(connection, place)
+    version = shown.version
     if trace is not None:
         trace.append(Step("version", "none" if version is None else version.id))
     if version is None:
@@ -228,8 +236,8 @@ def find_outcome(
     is_function = path.text == FUNCTIONS and decision.status == 404
     if is_function and versions.find_files(connection, version.number, FUNCTION_INDEXES):
         return None
-    outcome = _outcome(connection, rules, place, path, decision, its_rules, modified_at)
-    rule = _rule_about(connection, rules, place, version, path, decision)
+    outcome = _outcome(connection, rules, place, path, decision, its_rules, shown.modified_at)
+    rule = _rule_about(connection, rules, place, shown, path, decision)
     if trace is not None and rule is not None:
         trace.append(Step("protection", f"for some only: {', '.join(rule.paths)}"))
     return outcome if rule is None else replace(outcome, rule=rule)
@@ -254,18 +262,18 @@ def _outcome(
     return Outcome(site, decision.status, fields, decision.file, fixed)
 
 
-def protection_of(
-    connection: apsw.Connection, rules: RulesCache, site: Site, shown: Version | None
-) -> tuple[Rule, ...]:
+def protection_of(connection: apsw.Connection, rules: RulesCache, shown: Shown) -> tuple[Rule, ...]:
     """Return who may see a site: as its owner chose, else as `fazt.json` of the live version and the one shown says.
 
     So a version from before the protection is not open as a preview.
     """
-    chosen = protection.rules(connection, site.id)
+    chosen = protection.rules(connection, shown.site.id)
     if chosen is not None:
         return from_json(chosen)
-    numbers = {site.live_version, None if shown is None else shown.number} - {None}
-    found = (versions.by_number(connection, number) for number in sorted(filter(None, numbers), reverse=True))
+    found = [] if shown.version is None else [shown.version]
+    live = shown.site.live_version
+    if live is not None and (shown.version is None or shown.version.number != live):
+        found = sorted((*found, versions.by_number(connection, live)), key=lambda each: -each.number)
     return tuple(
         rule for each in found for rule in read_protect(rules.get(connection, each).manifest.rest.get("protect", ()))
     )
@@ -275,18 +283,18 @@ def _rule_about(
     connection: apsw.Connection,
     rules: RulesCache,
     place: Place,
-    version: Version,
+    shown: Shown,
     path: RequestPath,
     decision: Decision,
 ) -> Rule | None:
     """Return who may see a path, or the file that it leads to: a rewrite must not open what is protected."""
-    owned = protection_of(connection, rules, sites.get(connection, place.site or ""), version)
+    owned = protection_of(connection, rules, shown)
     if not owned:
         return None
     preview = place.kind == "preview"
     rule = find_rule(owned, f"/{path.text or ''}", preview=preview)
-    if rule is None and decision.file is not None:
-        root = rules.get(connection, version).root
+    if rule is None and decision.file is not None and shown.version is not None:
+        root = rules.get(connection, shown.version).root
         rule = find_rule(owned, f"/{decision.file.path.removeprefix(root)}", preview=preview)
     return rule
 
@@ -315,15 +323,14 @@ def _with_mark(query: bytes) -> str:
     return f"?{encode_query(query)}" if query else ""
 
 
-def _version(connection: apsw.Connection, place: Place) -> tuple[Version | None, int]:
-    """Return the version that a host shows, and since when: a rollback must look newer than what it replaced."""
+def _shown(connection: apsw.Connection, place: Place) -> Shown:
     site = sites.get(connection, place.site or "")
     if place.version is not None:
         preview = versions.find(connection, site.id, place.version)
-        return preview, preview.created_at if preview else 0
+        return Shown(site, preview, preview.created_at if preview else 0)
     if site.live_version is None:
-        return None, 0
-    return versions.by_number(connection, site.live_version), site.live_since or 0
+        return Shown(site, None, 0)
+    return Shown(site, versions.by_number(connection, site.live_version), site.live_since or 0)
 
 
 def _redirect(site: str, status: int, location: str) -> Outcome:
