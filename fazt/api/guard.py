@@ -141,11 +141,10 @@ class Guard:
         rule = find_rule(lock.rules, f"/{text}", preview=lock.version is not None)
         if scope["type"] != "http":
             return () if rule is None else (rule,), None
-        by_file, page = await self._guarded(scope)
-        rule = rule or by_file
-        return () if rule is None else (rule,), page
+        found, page = await self._guarded(scope)
+        return tuple(dict.fromkeys((*(() if rule is None else (rule,)), *found))), page
 
-    async def _guarded(self, scope: Scope) -> tuple[Rule | None, Any]:
+    async def _guarded(self, scope: Scope) -> tuple[tuple[Rule, ...], Any]:
         host, query = scope["extensions"]["fazt"]["host"], scope["query_string"]
         return await self._resolver.guarded(host, scope["raw_path"], query)
 

@@ -65,7 +65,7 @@ class Outcome:
     fields: Fields
     file: File | None = None
     fixed: bool = False  # it may be kept
-    rule: Rule | None = None  # who may see it, where not everybody may
+    rules: tuple[Rule, ...] = ()  # who may see it, where not everybody may: whoever all of them let in
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,23 +132,23 @@ class Resolver:
         self, connection: apsw.Connection, generation: int, host: str, path: bytes, query: bytes
     ) -> Page | None:
         outcome = find_outcome(connection, self._hosting, self._rules, host, path, query)
-        if outcome is None or outcome.rule is not None:  # what is protected is never kept: the application asks first
+        if outcome is None or outcome.rules:  # what is protected is never kept: the application asks first
             return None
         return self._page(connection, generation, outcome)
 
-    async def guarded(self, host: str, path: bytes, query: bytes) -> tuple[Rule | None, Page | None]:
+    async def guarded(self, host: str, path: bytes, query: bytes) -> tuple[tuple[Rule, ...], Page | None]:
         """Return who may see what a request asks for, and the page, which nobody may keep; None: the application's."""
         return await self._database.read(self._guarded, self._pages.generation, host, path, query)
 
     def _guarded(
         self, connection: apsw.Connection, generation: int, host: str, path: bytes, query: bytes
-    ) -> tuple[Rule | None, Page | None]:
+    ) -> tuple[tuple[Rule, ...], Page | None]:
         outcome = find_outcome(connection, self._hosting, self._rules, host, path, query)
         if outcome is None:
-            return None, None
+            return (), None
         fields = [field for field in outcome.fields if field[0] != "Cache-Control"]
         private = replace(outcome, fields=[*fields, PRIVATE], fixed=False)
-        return outcome.rule, self._page(connection, generation, private)
+        return outcome.rules, self._page(connection, generation, private)
 
     def rules_of(self, connection: apsw.Connection, place: Place) -> tuple[Rule, ...]:
         """Return who may see what a host shows; none: everybody may see all of it."""
@@ -237,10 +237,10 @@ def find_outcome(
     if is_function and versions.find_files(connection, version.number, FUNCTION_INDEXES):
         return None
     outcome = _outcome(connection, rules, place, path, decision, its_rules, shown.modified_at)
-    rule = _rule_about(connection, rules, place, shown, path, decision)
-    if trace is not None and rule is not None:
-        trace.append(Step("protection", f"for some only: {', '.join(rule.paths)}"))
-    return outcome if rule is None else replace(outcome, rule=rule)
+    about = _rules_about(connection, rules, place, shown, path, decision)
+    if trace is not None and about:
+        trace.append(Step("protection", f"for some only: {', '.join(path for rule in about for path in rule.paths)}"))
+    return replace(outcome, rules=about) if about else outcome
 
 
 def _outcome(
@@ -279,24 +279,25 @@ def protection_of(connection: apsw.Connection, rules: RulesCache, shown: Shown) 
     )
 
 
-def _rule_about(
+def _rules_about(
     connection: apsw.Connection,
     rules: RulesCache,
     place: Place,
     shown: Shown,
     path: RequestPath,
     decision: Decision,
-) -> Rule | None:
-    """Return who may see a path, or the file that it leads to: a rewrite must not open what is protected."""
+) -> tuple[Rule, ...]:
+    """Return who may see a path and who the file that it leads to: a rewrite must not open what is protected."""
     owned = protection_of(connection, rules, shown)
     if not owned:
-        return None
+        return ()
     preview = place.kind == "preview"
-    rule = find_rule(owned, f"/{path.text or ''}", preview=preview)
-    if rule is None and decision.file is not None and shown.version is not None:
+    about = [find_rule(owned, f"/{path.text or ''}", preview=preview)]
+    is_lost = decision.status == 404 and about[0] is not None  # who may look there may be told that nothing is
+    if decision.file is not None and shown.version is not None and not is_lost:
         root = rules.get(connection, shown.version).root
-        rule = find_rule(owned, f"/{decision.file.path.removeprefix(root)}", preview=preview)
-    return rule
+        about.append(find_rule(owned, f"/{decision.file.path.removeprefix(root)}", preview=preview))
+    return tuple(dict.fromkeys(rule for rule in about if rule is not None))
 
 
 class Files:

@@ -208,6 +208,25 @@ def test_fazt_json_protects_and_older_previews_too(server: FaztServer, tmp_path:
     assert get(server, "/", cookie=cookie).body == b"open front"
 
 
+def test_a_rewrite_needs_who_may_see_both_its_path_and_its_file(server: FaztServer, tmp_path: Path) -> None:
+    way = {"paths": ["/way"], "password": {"secret": "WAY"}}
+    drafts = {"paths": ["/drafts/*"], "password": {"secret": "DRAFTS"}}
+    rules = json.dumps({"protect": [way, drafts, {"paths": ["/404"], "addresses": ["192.0.2.1"]}]})
+    server.cli("deploy", str(lay(tmp_path / "two", **{"fazt.json": rules})), "--site", "blog")
+    server.cli("secrets", "set", "blog", "WAY", stdin=b"for the way")
+    server.cli("secrets", "set", "blog", "DRAFTS", stdin=PASSWORD.encode())
+    half = cookie_of(sign_in(server, "for the way", back="/way"))
+    assert get(server, "/way", cookie=half).status == 401
+    assert get(server, "/drafts/one", cookie=half).status == 401
+    other = cookie_of(sign_in(server, back="/drafts/one"))
+    assert get(server, "/way", cookie=other).status == 401
+    assert get(server, "/drafts/one", cookie=other).body == b"draft one"
+    assert get(server, "/drafts/nothing", cookie=other).body == b"own 404"  # though /404 itself is for others
+    assert get(server, "/404").status == 403
+    both = cookie_of(sign_in(server, back="/way", cookie=half))
+    assert get(server, "/way", cookie=both).body == b"draft one"
+
+
 def test_a_share_link_opens_what_it_is_for_until_it_ends(server: FaztServer) -> None:
     server.cli("protect", "blog", "--password-stdin", stdin=f"{PASSWORD}\n".encode())
     made = json.loads(server.cli("share", "create", "blog", "--path", "/drafts/*", "--expires", "1h", "--json").stdout)
