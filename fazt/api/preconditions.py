@@ -1,5 +1,9 @@
-"""`If-Match`: the version of a site that a caller has seen, and whether it is live still (RFC 9110 13.1.1)."""
+"""`If-Match`: what a caller has seen, the live version of a site or a revision, and whether it is that still.
 
+RFC 9110 13.1.1.
+"""
+
+import hashlib
 import re
 from typing import Annotated
 
@@ -10,7 +14,9 @@ from fazt.errors import InvalidInput, PreconditionFailed
 from fazt.store import sites, versions
 
 # The header of a request, as a parameter of a call; None: it was not sent
-IfMatch = Annotated[str | None, Header(alias="If-Match", description='The id of the version that was seen, in "".')]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", description='The id of the version, or the revision, that was seen, in "".')
+]
 ENTITY_TAG = re.compile(r'"([0-9a-f]{32})"')
 
 
@@ -39,3 +45,28 @@ def check_is_live(connection: apsw.Connection, name: str, seen: str) -> None:
         raise PreconditionFailed(
             f"Somebody was faster: {'nothing' if live is None else live[:8]} is live now, not {seen[:8]}.", live=live
         )
+
+
+def revision_of(data: bytes | None) -> str:
+    """Return what tells something that is kept from whatever was kept there before."""
+    return hashlib.sha256(data or b"").hexdigest()[:32]
+
+
+def seen_revision(if_match: str | None) -> str | None:
+    """Return the revision that a caller has seen; None where they do not say.
+
+    Raises: InvalidInput where the header names none.
+    """
+    if if_match is None:
+        return None
+    seen = ENTITY_TAG.fullmatch(if_match.strip())
+    if seen is None:
+        raise InvalidInput("If-Match has the revision that you saw, in quotes.")
+    return seen[1]
+
+
+def check_revision(data: bytes | None, seen: str | None) -> None:
+    """Raise PreconditionFailed unless what is kept is what a caller has seen, or they did not say."""
+    revision = revision_of(data)
+    if seen is not None and seen != revision:
+        raise PreconditionFailed("Somebody else has changed this meanwhile; look at it again.", revision=revision)

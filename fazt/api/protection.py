@@ -15,6 +15,7 @@ from fazt.api.access import Admin, Deployer, Reader
 from fazt.api.answers import answer, no_content
 from fazt.api.auditing import Act, Audit, Look
 from fazt.api.guard import ENTER, SHARE
+from fazt.api.preconditions import IfMatch, check_revision, revision_of, seen_revision
 from fazt.api.times import iso
 from fazt.auth import passes
 from fazt.auth.cookies import hash_secret, new_id, new_secret
@@ -92,20 +93,25 @@ class ProtectionCalls:
 
     async def show(self, caller: Reader, site: str) -> Response:
         """Show who may see a site; no rules: as its `fazt.json` says."""
-        return answer({"rules": [_rule_json(rule) for rule in await self._database.read(_rules, site)]})
+        return answer(_protection_json(await self._database.read(_kept, site)))
 
-    async def protect(self, caller: Admin, site: str, body: NewProtection) -> Response:
-        """Let only some see a site, or some of its paths; counts for every request after this answer."""
-        before = await self._database.read(_rules, site)
+    async def protect(self, caller: Admin, site: str, body: NewProtection, if_match: IfMatch = None) -> Response:
+        """Let only some see a site, or some of its paths; counts for every request after this answer.
+
+        With `If-Match` only where the rules are of that revision until then.
+        """
+        seen = seen_revision(if_match)
+        before = _rules(await self._database.read(_kept, site))
         rules = tuple([await self._rule(number, each, before) for number, each in enumerate(body.rules)])
         act = Act("protection.set", site, site, _look(site))
-        await self._audit.write(caller, act, protection.put_rules, site, to_json(rules))
-        return answer({"rules": [_rule_json(rule) for rule in rules]})
+        await self._audit.write(caller, act, _put, site, to_json(rules), seen)
+        return answer(_protection_json(to_json(rules)))
 
-    async def open(self, caller: Admin, site: str) -> Response:
-        """Forget these rules; what `fazt.json` says counts again."""
+    async def open(self, caller: Admin, site: str, if_match: IfMatch = None) -> Response:
+        """Forget these rules; what `fazt.json` says counts again. `If-Match` as for setting them."""
+        seen = seen_revision(if_match)
         act = Act("protection.remove", site, site, _look(site))
-        await self._audit.write(caller, act, protection.remove_rules, site)
+        await self._audit.write(caller, act, _remove, site, seen)
         return no_content()
 
     async def list_shares(self, caller: Reader, site: str) -> Response:
@@ -173,16 +179,34 @@ class ProtectionCalls:
             return await self._passwords.hash(wanted.password)
         if not wanted.password:
             return None
-        same = [rule for rule in before if rule.password and list(rule.paths) == wanted.paths]
+        about = (wanted.paths, wanted.previews)
+        same = [rule for rule in before if rule.password and (list(rule.paths), rule.previews) == about]
         same += [rule for rule in before[number : number + 1] if rule.password]
         if not same:
             refuse_input("this rule has no password yet; give one", "rules", number, "password")
         return same[0].password
 
 
-def _rules(connection: apsw.Connection, name: str) -> tuple[Rule, ...]:
-    data = protection.rules(connection, sites.get(connection, name).id)
-    return () if data is None else from_json(data)
+def _kept(connection: apsw.Connection, name: str) -> bytes | None:
+    return protection.rules(connection, sites.get(connection, name).id)
+
+
+def _rules(kept: bytes | None) -> tuple[Rule, ...]:
+    return () if kept is None else from_json(kept)
+
+
+def _put(connection: apsw.Connection, name: str, data: bytes, seen: str | None) -> None:
+    check_revision(_kept(connection, name), seen)
+    protection.put_rules(connection, name, data)
+
+
+def _remove(connection: apsw.Connection, name: str, seen: str | None) -> None:
+    check_revision(_kept(connection, name), seen)
+    protection.remove_rules(connection, name)
+
+
+def _protection_json(kept: bytes | None) -> dict[str, Any]:
+    return {"rules": [_rule_json(rule) for rule in _rules(kept)], "revision": revision_of(kept)}
 
 
 def _look(name: str) -> Look:

@@ -23,8 +23,9 @@ function Rules({ site }) {
   const change = may("admin") && !site.locked;
   const rules = found.data?.rules;
   const save = async (next) => {
-    if (next.length) await put(at(site.name, "protection"), { rules: next });
-    else await del(at(site.name, "protection"));
+    const options = { headers: { "If-Match": `"${found.data.revision}"` } };
+    if (next.length) await put(at(site.name, "protection"), { rules: next }, options);
+    else await del(at(site.name, "protection"), undefined, options);
     await found.reload();
   };
   const removed = async (index) => {
