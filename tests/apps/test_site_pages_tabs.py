@@ -83,6 +83,9 @@ def test_who_was_slower_is_shown_who_was_faster(dashboard: Dashboard, folder: Fo
     expect(page.get_by_text("Saved", exact=True)).to_be_visible()
     assert dashboard.visit("conflict", "/") == (200, "<h1>mine")
     assert dashboard.visit("conflict", "/other") == (200, "2")
+    page.get_by_role("button", name="Undo").click()
+    expect(page.locator(".cm-content")).to_have_text("<h1>old")
+    assert dashboard.visit("conflict", "/other") == (200, "2")  # theirs is not taken back with mine
 
     write(page, "<h1>mine again")
     (place / "index.html").write_text("<h1>theirs")

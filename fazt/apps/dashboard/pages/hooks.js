@@ -145,6 +145,10 @@ function Deliveries({ hook, change }) {
   const [opened, setOpened] = useState(null);
   const items = found.data && [...found.data.items, ...(more?.items ?? [])];
   const next = more ? more.next : found.data?.next;
+  const refresh = () => {
+    setMore(null); // the pages behind begin elsewhere then
+    return found.reload();
+  };
   const [load, loading, fault] = useAction(async () => {
     const page = await get(`${one(hook.name)}/deliveries`, { limit: 50, after: next });
     setMore({ items: [...(more?.items ?? []), ...page.items], next: page.next });
@@ -157,11 +161,11 @@ function Deliveries({ hook, change }) {
     { name: "Job", wide: true, cell: (each) => (each.job ? html`<span class="mono">${each.job.slice(0, 8)}</span>${each.replays > 0 && html` <${Badge}>again ×${each.replays}<//>`}` : html`<span class="quiet">–</span>`) },
     ...(change ? [{ name: "", class: "actions", cell: (each) => html`<div class="row actions-row"><${Button} small kind="plain" onClick=${() => setOpened(each)} aria-label=${`Look at the delivery ${each.id}`}>Look<//></div>` }] : []),
   ];
-  return html`<${Card} title="Deliveries" flush actions=${html`<${Button} small onClick=${() => { setMore(null); found.reload(); }}>Refresh<//>`}>
+  return html`<${Card} title="Deliveries" flush actions=${html`<${Button} small onClick=${refresh}>Refresh<//>`}>
     ${found.error ? html`<div class="padded"><${LoadFault} ...${found} /></div>` : html`<${Table} label="Deliveries" columns=${columns} items=${items ?? null} keyOf=${(each) => each.id}
       empty=${html`<${EmptyState} icon="hook" title="Nothing was delivered yet">Give the address and the secret to the sender. GitHub sends a ping at once, Stripe has “Send test event”.<//>`} />`}
     ${(next || fault) && html`<div class="padded stack">${fault && html`<${Fault} error=${fault} />`}<${Button} busy=${loading} onClick=${load}>Show more<//></div>`}
-    ${opened && html`<${Delivery} hook=${hook} given=${opened} onChanged=${found.reload} onClose=${() => setOpened(null)} />`}
+    ${opened && html`<${Delivery} hook=${hook} given=${opened} onChanged=${refresh} onClose=${() => setOpened(null)} />`}
   <//>`;
 }
 

@@ -19,8 +19,12 @@ export default function Settings() {
   const [open, setOpen] = useState(null);
   const found = useMemo(() => settings.data?.filter((each) => `${each.name} ${each.help}`.toLowerCase().includes(typed.toLowerCase())), [settings.data, typed]);
   const reload = () => Promise.all([settings.reload(), history.reload()]);
-  const undo = async () => { await post("/settings/rollback"); await reload(); };
-  const done = (item) => {
+  // `before`: what was set here until then, null where nothing was; others may have changed other settings since.
+  const done = (item, before) => {
+    const undo = async () => {
+      await (before === null ? del(`/settings/${item.name}`) : put(`/settings/${item.name}`, { value: before }));
+      await reload();
+    };
     setOpen(null);
     toast(item.restart_needed ? `${item.name} counts from the next start.` : `${item.name} is ${shown(item.value)}.`, { undo });
     reload();
@@ -57,18 +61,19 @@ function Return({ number, onDone }) {
 
 function Change({ item, onDone, onClose }) {
   const [value, setValue] = useState(String(item.value));
+  const here = item.because.find(({ source }) => source === "database").value;
   const [run, busy, fault] = useAction(async () => {
     const given = item.type === "str" ? value : Number(value);
     if (Number.isNaN(given) || value.trim() === "" && item.type !== "str") throw new Error("This must be a number.");
-    onDone(await put(`/settings/${item.name}`, { value: given }));
+    onDone(await put(`/settings/${item.name}`, { value: given }), here);
   });
-  const [unset, unsetting] = useAction(async () => onDone(await del(`/settings/${item.name}`)));
+  const [unset, unsetting] = useAction(async () => onDone(await del(`/settings/${item.name}`), here));
   const range = [item.low !== null && item.type !== "str" && `at least ${item.low}`, item.high !== null && item.type !== "str" && `at most ${item.high}`].filter(Boolean).join(", ");
   return html`<${Dialog} title=${item.name} onClose=${onClose}>
     <p>${item.help}</p>
     <dl class="facts">${item.because.map((said) => html`<dt>${SOURCES[said.source]}</dt><dd class="mono">${said.value === null ? "–" : shown(said.value)}</dd>`)}<dt>variable</dt><dd class="mono">${item.variable}</dd></dl>
     ${!item.editable && html`<div class="notice warning">The ${SOURCES[item.source]} counts before what is set here.</div>`}
-    <${Form} busy=${busy} fault=${fault} onSubmit=${run} more=${item.because[2].value !== null && html`<${Button} busy=${unsetting} onClick=${unset}>Back to the default<//>`}>
+    <${Form} busy=${busy} fault=${fault} onSubmit=${run} more=${here !== null && html`<${Button} busy=${unsetting} onClick=${unset}>Back to the default<//>`}>
       ${item.choices.length > 0 ? html`<${Select} label="Value" options=${item.choices.map((choice) => [choice, shown(choice)])} value=${value} onChange=${setValue} />`
         : html`<${Input} label=${item.unit ? `Value, ${item.unit}` : "Value"} hint=${range} value=${value} onInput=${setValue} autocomplete="off" spellcheck=${false} />`}
       ${!item.live && html`<p class="quiet small">Counts from the next start of the server.</p>`}

@@ -55,7 +55,7 @@ export function FileEditor({ site, path, text, version, editable, reload, onSave
     await reload();
     onSaved?.(made);
     toast(made.unchanged ? "Nothing had changed." : `${path} is live in version ${shortId(made.version)}.`, {
-      undo: !made.unchanged && onto ? takeBack(site.name, made.version, onto, reload) : undefined,
+      undo: !made.unchanged && made.onto ? takeBack(site.name, made.version, made.onto, reload) : undefined,
     });
   };
   const [save, busy, fault] = useAction(async () => {

@@ -42,6 +42,7 @@ async function textOf(blob) {
 }
 
 // Put one file into the version that comes after `base` (null: the site has none). `seen`: the text it was made from.
+// What is answered has `onto`: the version that it was really put on.
 export async function writeFile(site, path, blob, base, seen = undefined) {
   if (base === null) return (await send(site, { files: [{ path, blob, modified_ms: Date.now() }], archive: null }, { message: `Add ${path}` }).done);
   const write = (version) => put(`/sites/${encode(site)}/files/${filePath(path)}`, blob, { headers: { "If-Match": `"${version}"` } });
@@ -56,13 +57,13 @@ export async function removeFile(site, path, base) {
 // A version that left this very file as it was seen is no reason to stop: the write goes on top of it.
 async function onTop(site, path, base, seen, write) {
   try {
-    return await write(base);
+    return { ...(await write(base)), onto: base };
   } catch (error) {
     if (!(error instanceof ApiError) || error.status !== 412) throw error;
     const version = await get(at(site, "versions", "live"));
     if (seen !== undefined) {
       const theirs = await readFile(site, version.id, path);
-      if ((theirs === null ? null : theirs.text) === seen) return write(version.id);
+      if ((theirs === null ? null : theirs.text) === seen) return { ...(await write(version.id)), onto: version.id };
     }
     throw new Faster(version);
   }
