@@ -119,9 +119,10 @@ class History:
         self._stopped.set()
 
     async def freshen(self) -> None:
-        """Write down what is new, unless that was done a moment ago."""
-        if asyncio.get_running_loop().time() - self._flushed_at >= FRESH_S:
-            await self.flush()
+        """Write down what is new, unless that was done a moment ago; one that is under way is waited for."""
+        async with self._lock:
+            if asyncio.get_running_loop().time() - self._flushed_at >= FRESH_S:
+                await self._flush()
 
     async def ends_within(self, seconds: float) -> bool:
         """Wait so long; tell whether those who follow are to end."""
@@ -135,21 +136,24 @@ class History:
     async def flush(self) -> None:
         """Write down what is new; what the store refuses now is tried again the next time."""
         async with self._lock:
-            self._flushed_at = asyncio.get_running_loop().time()
-            position, news = self._behind(self._written)
-            self._take_hours()
-            if not any(news) and not self._hours:
-                return
-            try:
-                await self._database.write(_write, await news.lines_in_steps(), self._hours, self._keep_lines)
-            except StoreError as error:
-                if not self._failing:  # said once: it would be a new line to write each time
-                    log.warning("the log and the statistics wait in memory: %s", error)
-                self._failing = True
-            else:
-                self._failing = False
-                self._hours = []
-                self._written = position
+            await self._flush()
+
+    async def _flush(self) -> None:
+        self._flushed_at = asyncio.get_running_loop().time()
+        position, news = self._behind(self._written)
+        self._take_hours()
+        if not any(news) and not self._hours:
+            return
+        try:
+            await self._database.write(_write, await news.lines_in_steps(), self._hours, self._keep_lines)
+        except StoreError as error:
+            if not self._failing:  # said once: it would be a new line to write each time
+                log.warning("the log and the statistics wait in memory: %s", error)
+            self._failing = True
+        else:
+            self._failing = False
+            self._hours = []
+            self._written = position
 
     async def read(self, wanted: frozenset[str] | None, since_ms: int, limit: int) -> tuple[list[Line], Position]:
         """Return the newest `limit` lines (of these sites, or all) since a time, oldest first, and how far they go."""

@@ -100,27 +100,31 @@ class Visits:
                 log.exception("visits were not counted")
 
     async def freshen(self) -> None:
-        """Write down what is new, unless that was done a moment ago."""
-        if asyncio.get_running_loop().time() - self._flushed_at >= FRESH_S:
-            await self.flush()
+        """Write down what is new, unless that was done a moment ago; one that is under way is waited for."""
+        async with self._lock:
+            if asyncio.get_running_loop().time() - self._flushed_at >= FRESH_S:
+                await self._flush()
 
     async def flush(self) -> None:
         """Count and write down what is new; what the store refuses now is tried again the next time."""
         async with self._lock:
-            self._flushed_at = asyncio.get_running_loop().time()
-            await self._drain()
-            if not self._waiting:
-                batch = await self._make_batch()
-                if any(batch[:3]):
-                    self._waiting.append(batch)
-            if not self._waiting:
-                return
-            try:
-                await self._database.write(_write, self._waiting[0])
-            except StoreError as error:
-                log.info("the visits wait in memory: %s", error)  # the history of requests tells the owner of it
-            else:
-                self._waiting.clear()
+            await self._flush()
+
+    async def _flush(self) -> None:
+        self._flushed_at = asyncio.get_running_loop().time()
+        await self._drain()
+        if not self._waiting:
+            batch = await self._make_batch()
+            if any(batch[:3]):
+                self._waiting.append(batch)
+        if not self._waiting:
+            return
+        try:
+            await self._database.write(_write, self._waiting[0])
+        except StoreError as error:
+            log.info("the visits wait in memory: %s", error)  # the history of requests tells the owner of it
+        else:
+            self._waiting.clear()
 
     def note_view(self, visit: Visit) -> None:
         """Count a page view that a beacon told of."""

@@ -88,6 +88,18 @@ def test_nothing_is_written_while_nothing_happens(blog: Api, monkeypatch: pytest
     blog.runner.run(blog.history.flush())
 
 
+def test_who_comes_while_another_look_is_being_written_waits_for_it(blog: Api) -> None:
+    async def look() -> int:
+        await blog.history.freshen()
+        return len(await blog.database.read(log_lines.since, None, 0, 1000))
+
+    async def test() -> list[int]:
+        return await asyncio.gather(look(), look())
+
+    serve(blog, "blog", "/")
+    assert blog.runner.run(test()) == [1, 1]
+
+
 def test_the_history_is_bounded(blog: Api) -> None:
     for number in range(120):
         serve(blog, "blog", f"/{number}")

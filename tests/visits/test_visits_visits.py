@@ -97,6 +97,19 @@ def test_what_is_a_view(world: World, more: dict[str, Any], is_view: bool) -> No
     assert world.names("country") == {"DE": 1 + is_view}
 
 
+def test_who_comes_while_another_look_is_being_written_waits_for_it(world: World) -> None:
+    async def look() -> int:
+        await world.visits.freshen()
+        (found,) = await world.database.read(statistics.days_between, ["blog"], 0, ALWAYS) or [None]
+        return found.views if found else 0
+
+    async def test() -> list[int]:
+        return await asyncio.gather(look(), look())
+
+    world.serve()
+    assert asyncio.run(test()) == [1, 1]
+
+
 def test_missing_images_count_and_bots_do_not(world: World) -> None:
     world.serve(b"/image.png", status=404, marks=MARK_PART)
     world.serve(b"/wp-login.php", status=404, agent=b"curl/8")
