@@ -7,13 +7,15 @@ import time
 from typing import Annotated, Any
 
 import apsw
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from fazt.api import shapes
 from fazt.api.access import SignedIn, address_of
-from fazt.api.answers import answer, no_content, user_json
+from fazt.api.answers import Answer, NoContent, answer, user_json, whole_list
 from fazt.api.auditing import Act, Audit
 from fazt.api.session import Password, SignInDesk
+from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.auth import totp
 from fazt.auth.passwords import check_choice
@@ -66,11 +68,11 @@ class AccountCalls:
         app.add_api_route("/api/account/sessions", self.end_others, methods=["DELETE"], status_code=204)
         app.add_api_route("/api/account/sessions/{id}", self.end_session, methods=["DELETE"], status_code=204)
 
-    async def show(self, caller: SignedIn) -> Response:
+    async def show(self, caller: SignedIn) -> Answer[shapes.User]:
         """Show the account."""
         return answer(user_json(await self._user(caller)))
 
-    async def set_password(self, caller: SignedIn, request: Request, body: NewPassword) -> Response:
+    async def set_password(self, caller: SignedIn, request: Request, body: NewPassword) -> NoContent:
         """Choose another password; every other session ends."""
         user = await self._user(caller)
         if user.password is not None:
@@ -78,9 +80,9 @@ class AccountCalls:
         check_choice(body.new, user.name)
         hashed = await self._desk.passwords.hash(body.new)
         await self._change(caller, "user.password", user, _set_password, hashed, caller.session)
-        return no_content()
+        return NoContent()
 
-    async def begin_totp(self, caller: SignedIn) -> Response:
+    async def begin_totp(self, caller: SignedIn) -> Answer[shapes.TotpSecret]:
         """Make a secret for an app that shows codes; it counts once a code has confirmed it."""
         user, secret = await self._user(caller), totp.new_secret()
         if user.totp is not None:
@@ -89,7 +91,7 @@ class AccountCalls:
         uri = totp.as_uri(secret, user.name, f"Fazt {self._desk.hosting.domain}")
         return answer({"secret": totp.as_text(secret), "uri": uri, "svg": totp.as_svg(uri)})
 
-    async def confirm_totp(self, caller: SignedIn, body: Code) -> Response:
+    async def confirm_totp(self, caller: SignedIn, body: Code) -> Answer[shapes.RecoveryCodes]:
         """Let the new secret count; the answer has the recovery codes, shown this once."""
         user = await self._user(caller)
         if user.pending_totp is None:
@@ -102,14 +104,14 @@ class AccountCalls:
         await self._change(caller, "user.totp", user, _confirm_totp, user.pending_totp, step, hashes)
         return answer({"recovery_codes": codes})
 
-    async def remove_totp(self, caller: SignedIn, request: Request, body: Confirmation) -> Response:
+    async def remove_totp(self, caller: SignedIn, request: Request, body: Confirmation) -> NoContent:
         """Go without a second factor."""
         user = await self._user(caller)
         await self._confirm(user, request, body.password)
         await self._change(caller, "user.totp", user, _remove_totp)
-        return no_content()
+        return NoContent()
 
-    async def renew_codes(self, caller: SignedIn, request: Request, body: Confirmation) -> Response:
+    async def renew_codes(self, caller: SignedIn, request: Request, body: Confirmation) -> Answer[shapes.RecoveryCodes]:
         """Make new recovery codes; the old ones are of no use any more."""
         user = await self._user(caller)
         await self._confirm(user, request, body.password)
@@ -120,21 +122,21 @@ class AccountCalls:
         await self._change(caller, "user.recovery_codes", user, users.set_recovery_codes, hashes)
         return answer({"recovery_codes": codes})
 
-    async def list_sessions(self, caller: SignedIn) -> Response:
+    async def list_sessions(self, caller: SignedIn) -> Answer[Page[shapes.Session]]:
         """List the browsers that are signed in to this account."""
         found = await self._database.read(sessions.list_of, caller.user or 0)
-        return answer({"items": [_session_json(session, caller) for session in found], "next": None})
+        return answer(whole_list([_session_json(session, caller) for session in found]))
 
-    async def end_session(self, caller: SignedIn, id: str) -> Response:
+    async def end_session(self, caller: SignedIn, id: str) -> NoContent:
         """End one session."""
         await self._audit.write(caller, Act("session.end", id), sessions.remove, id, caller.user or 0)
-        return no_content()
+        return NoContent()
 
-    async def end_others(self, caller: SignedIn) -> Response:
+    async def end_others(self, caller: SignedIn) -> NoContent:
         """End every session but this one."""
         act = Act("session.end", "all others")
         await self._audit.write(caller, act, sessions.remove_all, caller.user or 0, caller.session)
-        return no_content()
+        return NoContent()
 
     async def _user(self, caller: Principal) -> User:
         user = await self._database.read(users.by_id, caller.user or 0)
@@ -167,7 +169,7 @@ def _remove_totp(connection: apsw.Connection, id: int) -> None:
     users.set_totp(connection, id, None, 0, ())
 
 
-def _session_json(session: Session, caller: Principal) -> dict[str, Any]:
+def _session_json(session: Session, caller: Principal) -> shapes.Session:
     return {
         "id": session.id,
         "current": session.id == caller.session,

@@ -5,13 +5,14 @@ Rule: everything that is answered goes through `answer`; no number of the store 
 
 import heapq
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
 import apsw
 import orjson
 from fastapi import Query, Response
 
+from fazt.api import shapes
+from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.errors import InvalidInput
 from fazt.sites.hosting import Hosting
@@ -30,22 +31,38 @@ LARGEST_NUMBER = 2**63 - 1
 Limit = Annotated[int, Query(ge=1, le=MOST_ITEMS)]
 After = Annotated[str | None, Query(max_length=2048)]
 Item = TypeVar("Item")
+Shape = TypeVar("Shape")
 
 
-def answer(value: Any, status: int = 200) -> Response:
+class Answer(Response, Generic[Shape]):
+    """An answer in JSON of some shape: see `shapes.py`."""
+
+    media_type = "application/json"
+
+
+class NoContent(Response):
+    """The answer to what is done and has nothing to say."""
+
+    def __init__(self) -> None:
+        super().__init__(status_code=204)
+
+
+def answer(value: Shape, status: int = 200) -> Answer[Shape]:
     """Return an answer in JSON."""
-    return Response(orjson.dumps(value), status, media_type="application/json")
+    return Answer(orjson.dumps(value), status)
 
 
-def no_content() -> Response:
-    """Return the answer to what is done and has nothing to say."""
-    return Response(status_code=204)
-
-
-def list_answer(found: Sequence[Item], limit: int, shape: Callable[[Item], Any], cursor: Callable[[Item], str]) -> Any:
+def list_answer(
+    found: Sequence[Item], limit: int, shape: Callable[[Item], Shape], cursor: Callable[[Item], str]
+) -> Page[Shape]:
     """Return a list as JSON has it; `found` holds one more than `limit` where there is a next page."""
     items = found[:limit]
     return {"items": [shape(item) for item in items], "next": cursor(items[-1]) if len(found) > limit else None}
+
+
+def whole_list(items: list[Shape]) -> Page[Shape]:
+    """Return a list that is never long as JSON has it."""
+    return {"items": items, "next": None}
 
 
 def of_sites(
@@ -78,7 +95,7 @@ def number_cursor(after: str | None) -> int | None:
     return int(after)
 
 
-def site_json(connection: apsw.Connection, hosting: Hosting, site: Site) -> dict[str, Any]:
+def site_json(connection: apsw.Connection, hosting: Hosting, site: Site) -> shapes.Site:
     """Return a site as JSON has it."""
     live = None if site.live_version is None else versions.by_number(connection, site.live_version)
     return {
@@ -94,7 +111,7 @@ def site_json(connection: apsw.Connection, hosting: Hosting, site: Site) -> dict
     }
 
 
-def version_json(connection: apsw.Connection, hosting: Hosting, site: Site, version: Version) -> dict[str, Any]:
+def version_json(connection: apsw.Connection, hosting: Hosting, site: Site, version: Version) -> shapes.Version:
     """Return a version as JSON has it."""
     parent = None if version.parent is None else versions.by_number(connection, version.parent)
     return {
@@ -111,12 +128,12 @@ def version_json(connection: apsw.Connection, hosting: Hosting, site: Site, vers
     }
 
 
-def domain_json(domain: Domain) -> dict[str, Any]:
+def domain_json(domain: Domain) -> shapes.Domain:
     """Return a domain as JSON has it."""
-    return asdict(domain) | {"created_at": iso(domain.created_at)}
+    return {"name": domain.name, "site": domain.site, "created_at": iso(domain.created_at)}
 
 
-def user_json(user: User) -> dict[str, Any]:
+def user_json(user: User) -> shapes.User:
     """Return a user as JSON has it."""
     return {
         "name": user.name,
@@ -131,7 +148,14 @@ def user_json(user: User) -> dict[str, Any]:
     }
 
 
-def token_json(token: Token) -> dict[str, Any]:
+def token_json(token: Token) -> shapes.Token:
     """Return a token as JSON has it, without its secret, which nobody knows any more."""
-    times = {name: iso(getattr(token, name)) for name in ("expires_at", "last_used_at", "created_at")}
-    return asdict(token) | {"actions": list(token.actions)} | times
+    return {
+        "id": token.id,
+        "label": token.label,
+        "site": token.site,
+        "actions": list(token.actions),
+        "expires_at": iso(token.expires_at),
+        "last_used_at": iso(token.last_used_at),
+        "created_at": iso(token.created_at),
+    }

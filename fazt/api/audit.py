@@ -7,14 +7,17 @@ import csv
 import io
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import orjson
 from fastapi import FastAPI, Query, Response
 from fastapi.responses import StreamingResponse
 
+from fazt.api import shapes
 from fazt.api.access import FilteredAdmin, check
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, number_cursor
+from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, answer, list_answer, number_cursor
+from fazt.api.description import sends
+from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.auth.tokens import Principal
 from fazt.errors import InvalidInput
@@ -38,7 +41,9 @@ class AuditLog:
     def add_to(self, app: FastAPI) -> None:
         """Add the routes."""
         app.add_api_route("/api/audit", self.list_page, methods=["GET"])
-        app.add_api_route("/api/audit/export", self.export, methods=["GET"])
+        app.add_api_route(
+            "/api/audit/export", self.export, methods=["GET"], responses=sends("application/x-ndjson", "text/csv")
+        )
 
     async def list_page(
         self,
@@ -50,7 +55,7 @@ class AuditLog:
         until: Time = None,
         limit: Limit = DEFAULT_ITEMS,
         after: After = None,
-    ) -> Response:
+    ) -> Answer[Page[shapes.AuditRow]]:
         """List changes, newest first; `action` is one, or the noun that several begin with."""
         wanted = _filter(caller, site, actor, action, since, until)
         found = await self._database.read(audit.list_page, wanted, number_cursor(after), limit + 1)
@@ -102,7 +107,7 @@ def _milliseconds(name: str, text: str | None) -> int | None:
         raise InvalidInput(f"{name} must be a time as ISO 8601 has it, such as 2026-01-31T12:00:00Z.") from None
 
 
-def _json(row: Recorded) -> dict[str, Any]:
+def _json(row: Recorded) -> shapes.AuditRow:
     return {
         "id": row.number,
         "at": iso(row.at),

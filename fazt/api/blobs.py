@@ -3,10 +3,11 @@
 import asyncio
 
 import apsw
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 
+from fazt.api import shapes
 from fazt.api.access import FilteredDeployer
-from fazt.api.answers import answer
+from fazt.api.answers import Answer, answer
 from fazt.api.collection import Collector
 from fazt.errors import InvalidInput
 from fazt.sites import pack
@@ -29,7 +30,7 @@ class Blobs:
         body = {"required": True, "content": {PACK_TYPE: {"schema": {"type": "string", "format": "binary"}}}}
         app.add_api_route("/api/blobs", self.put, methods=["POST"], openapi_extra={"requestBody": body})
 
-    async def put(self, caller: FilteredDeployer, request: Request) -> Response:
+    async def put(self, caller: FilteredDeployer, request: Request) -> Answer[shapes.Received]:
         """Take a pack, all of it in one transaction."""
         if request.headers.get("content-type", "").partition(";")[0].strip().lower() != PACK_TYPE:
             raise InvalidInput(f"The body must be a pack, of type {PACK_TYPE}.")

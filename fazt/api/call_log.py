@@ -7,21 +7,20 @@ import base64
 import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
 
 import orjson
 
+from fazt.api import shapes
 from fazt.api.lines import Line, call_line, console_line
-from fazt.functions.calls import Report
+from fazt.functions.calls import Failure, Report
 from fazt.store.database import now_ms
 
 KEPT_LINES = 4000
 KEPT_SITES = 1000
 SAMPLES = 1000  # newest calls of a site that percentiles are taken of
 BURST_US = 50_000  # CPU time above which a call is counted as heavy
-SHARES = ((50, 0.50), (95, 0.95), (99, 0.99))
 # Headers that may carry who somebody is: their values are not kept.
 SECRET_HEADERS = re.compile(r"authorization|cookie|set-cookie|proxy-authorization|.*(token|secret|key|signature).*")
 
@@ -37,7 +36,7 @@ class SiteCalls:
     durations_us: deque[int] = field(default_factory=lambda: deque(maxlen=SAMPLES))
     cpu_us: deque[int] = field(default_factory=lambda: deque(maxlen=SAMPLES))
 
-    def as_json(self, name: str) -> dict[str, Any]:
+    def as_json(self, name: str) -> shapes.SiteCalls:
         """Return the counts and percentiles as JSON has them."""
         duration, cpu = sorted(self.durations_us), sorted(self.cpu_us)
         return {
@@ -46,8 +45,8 @@ class SiteCalls:
             "failed": self.failed,
             "heavy": self.heavy,
             "memory_bytes": self.memory_bytes,
-            "duration_ms": {f"p{percent}": _share(duration, share) for percent, share in SHARES},
-            "cpu_ms": {f"p{percent}": _share(cpu, share) for percent, share in SHARES},
+            "duration_ms": _percentiles(duration),
+            "cpu_ms": _percentiles(cpu),
         }
 
 
@@ -98,7 +97,7 @@ class CallLog:
         """Return how many calls of each site there were, and how many of them failed."""
         return {name: (calls.calls, calls.failed) for name, calls in self._sites.items()}
 
-    def sites(self) -> list[dict[str, Any]]:
+    def sites(self) -> list[shapes.SiteCalls]:
         """Return the counts of the sites that were called last, as JSON has them."""
         return [calls.as_json(name) for name, calls in reversed(self._sites.items())]
 
@@ -114,8 +113,9 @@ def report_line(report: Report) -> Line:
     return call_line(report_json(report), report.site, report.started_ms, ended_ms)
 
 
-def report_json(report: Report) -> dict[str, Any]:
+def report_json(report: Report) -> shapes.CallReport:
     """Return what is known of a call as JSON has it, without what it logged."""
+    failure = report.failure
     return {
         "call": report.id,
         "function": report.kind,
@@ -123,12 +123,16 @@ def report_json(report: Report) -> dict[str, Any]:
         "method": report.method,
         "status": report.status,
         "error": report.error or None,
-        "failure": None if report.failure is None else asdict(report.failure),
+        "failure": None if failure is None else _failure_json(failure),
         "duration_us": report.duration_us,
         "cpu_us": report.cpu_us,
         "heavy": report.cpu_us > BURST_US,
         "memory_bytes": report.memory_bytes,
     }
+
+
+def _failure_json(failure: Failure) -> shapes.Failure:
+    return {"name": failure.name, "message": failure.message, "stack": failure.stack}
 
 
 def request_json(method: str, path: str, query: bytes, headers: Iterable[tuple[bytes, bytes]], body: bytes) -> bytes:
@@ -146,6 +150,11 @@ def request_json(method: str, path: str, query: bytes, headers: Iterable[tuple[b
             "body": base64.b64encode(body).decode(),
         }
     )
+
+
+def _percentiles(values: list[int]) -> shapes.Percentiles:
+    """Return the milliseconds of sorted microseconds."""
+    return {"p50": _share(values, 0.50), "p95": _share(values, 0.95), "p99": _share(values, 0.99)}
 
 
 def _share(values: list[int], share: float) -> float:

@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated
 
 import apsw
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query
 
+from fazt.api import shapes
 from fazt.api.access import Admin, FilteredReader, Reader, check
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, number_cursor, of_sites
+from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, answer, list_answer, number_cursor, of_sites
 from fazt.api.auditing import Act, Audit
 from fazt.api.jobs import job_json
+from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.cron import control
 from fazt.cron.plan import rule_of
@@ -51,7 +53,7 @@ class Cron:
         upcoming: Upcoming = 5,
         limit: Limit = DEFAULT_ITEMS,
         after: After = None,
-    ) -> Response:
+    ) -> Answer[Page[shapes.Trigger]]:
         """List the triggers of a site, or of all, with the next times of each."""
         if site is not None:
             check(caller, "read", site)
@@ -61,23 +63,23 @@ class Cron:
 
     async def history(
         self, caller: Reader, site: str, name: str, limit: Limit = DEFAULT_ITEMS, after: After = None
-    ) -> Response:
+    ) -> Answer[Page[shapes.Job]]:
         """List the runs of a trigger, newest first."""
         return answer(await self._database.read(_history, site, name, number_cursor(after), limit))
 
-    async def run(self, caller: Admin, site: str, name: str) -> Response:
+    async def run(self, caller: Admin, site: str, name: str) -> Answer[shapes.Job]:
         """Run a trigger now, or as soon as its present run has ended."""
         await sync(self._database, now_ms())
         job = await self._audit.write(caller, Act("cron.run", name, site), _run, site, name)
         self._wake_jobs()
         return answer(job_json(job), 201)
 
-    async def pause(self, caller: Admin, site: str, name: str) -> Response:
+    async def pause(self, caller: Admin, site: str, name: str) -> Answer[shapes.Trigger]:
         """Fire a trigger no more."""
         await sync(self._database, now_ms())
         return answer(await self._audit.write(caller, Act("cron.pause", name, site), _pause, site, name))
 
-    async def resume(self, caller: Admin, site: str, name: str) -> Response:
+    async def resume(self, caller: Admin, site: str, name: str) -> Answer[shapes.Trigger]:
         """Fire a trigger again."""
         await sync(self._database, now_ms())
         trigger = await self._audit.write(caller, Act("cron.resume", name, site), _resume, site, name)
@@ -85,7 +87,7 @@ class Cron:
         return answer(trigger)
 
 
-def trigger_json(connection: apsw.Connection, trigger: Trigger, upcoming: int) -> dict[str, Any]:
+def trigger_json(connection: apsw.Connection, trigger: Trigger, upcoming: int) -> shapes.Trigger:
     """Return a trigger as JSON has it, with so many of its next times."""
     rule = rule_of(trigger)
     last = queue.list_runs(connection, trigger.site_id, trigger.name, None, 1)
@@ -119,7 +121,7 @@ def _cursor(after: str | None) -> tuple[str, str]:
 
 def _list(
     connection: apsw.Connection, wanted: frozenset[str] | None, upcoming: int, after: tuple[str, str], limit: int
-) -> Any:
+) -> Page[shapes.Trigger]:
     def of_one(site: Site | None) -> list[Trigger]:
         if site is None:
             return schedules.list_page(connection, None, after, limit + 1)
@@ -135,7 +137,7 @@ def _list(
     )
 
 
-def _history(connection: apsw.Connection, site: str, name: str, before: int | None, limit: int) -> Any:
+def _history(connection: apsw.Connection, site: str, name: str, before: int | None, limit: int) -> Page[shapes.Job]:
     site_id = sites.get(connection, site).id
     found = queue.list_runs(connection, site_id, name, before, limit + 1)
     if not found and before is None:
@@ -147,9 +149,9 @@ def _run(connection: apsw.Connection, site: str, name: str) -> QueuedJob:
     return control.run_now(connection, sites.get(connection, site).id, name, now_ms())
 
 
-def _pause(connection: apsw.Connection, site: str, name: str) -> Any:
+def _pause(connection: apsw.Connection, site: str, name: str) -> shapes.Trigger:
     return trigger_json(connection, control.pause(connection, sites.get(connection, site).id, name), 0)
 
 
-def _resume(connection: apsw.Connection, site: str, name: str) -> Any:
+def _resume(connection: apsw.Connection, site: str, name: str) -> shapes.Trigger:
     return trigger_json(connection, control.resume(connection, sites.get(connection, site).id, name, now_ms()), 5)

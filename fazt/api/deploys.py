@@ -6,13 +6,14 @@ Rule: what cannot be deployed is refused before anybody sends a byte of content 
 import asyncio
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from fazt.api import shapes
 from fazt.api.access import Deployer
-from fazt.api.answers import answer
+from fazt.api.answers import Answer, answer
 from fazt.api.errors import describe
-from fazt.api.publishing import Publisher, may_create
+from fazt.api.publishing import UNCHANGED, Publisher, may_create
 from fazt.auth.tokens import Principal
 from fazt.errors import BlobsMissing, InvalidInput
 from fazt.sites import deploy
@@ -63,10 +64,15 @@ class Deploys:
     def add_to(self, app: FastAPI) -> None:
         """Add the route."""
         app.add_api_route(
-            "/api/sites/{site}/versions", self.deploy, methods=["POST"], status_code=201, openapi_extra=_schema()
+            "/api/sites/{site}/versions",
+            self.deploy,
+            methods=["POST"],
+            status_code=201,
+            responses=UNCHANGED,
+            openapi_extra=_schema(),
         )
 
-    async def deploy(self, caller: Deployer, site: str, request: Request) -> Response:
+    async def deploy(self, caller: Deployer, site: str, request: Request) -> Answer[shapes.Deployed]:
         """Make a version of a site and let it go live, or say which contents are missing."""
         data = await request.body()
         # A list of 100,000 files takes a while to read; visitors must not wait for it.
@@ -101,7 +107,7 @@ class Deploys:
         self._publisher.check(wanted)
         return wanted, body.dry_run
 
-    def _plan_json(self, wanted: Deploy, plan: Plan) -> dict[str, Any]:
+    def _plan_json(self, wanted: Deploy, plan: Plan) -> shapes.Deployed:
         return {
             "site": wanted.site,
             "version": None,

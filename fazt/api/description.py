@@ -4,14 +4,19 @@ Rule: nothing here is written by hand for one route; what a route takes and who 
 """
 
 import re
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
 
 from fazt.api.access import Requires, anybody, signed_in
+from fazt.api.answers import Answer
 from fazt.auth.cookies import NAME
+
+Endpoint = Callable[..., Any]
+Schema = dict[str, Any]
 
 PARTS_OF_A_SITE = re.compile(r"/api/sites/\{site\}/([a-z]+)")
 RESOURCE = re.compile(r"/api/([a-z]+)")
@@ -50,14 +55,19 @@ def describe(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         described = app.openapi()
         schemas = described.setdefault("components", {}).setdefault("schemas", {})
+        documented = [route for route in app.routes if isinstance(route, APIRoute) and route.include_in_schema]
+        answers, shapes = _shapes(documented)
+        assert not schemas.keys() & shapes.keys(), "what is sent and what is answered need names of their own"
+        schemas |= shapes
         for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's own form of errors, which is not ours
             schemas.pop(unused, None)
         schemas["Error"] = ERROR
         described["components"]["securitySchemes"] = SECURITY
-        for route in app.routes:
-            if isinstance(route, APIRoute) and route.include_in_schema:
-                for method in route.methods or ():
-                    _complete(described["paths"][route.path_format][method.lower()], method, route)
+        for route in documented:
+            for method in route.methods or ():
+                operation = described["paths"][route.path_format][method.lower()]
+                _complete(operation, method, route)
+                _say_answers(operation, answers.get(route.endpoint))
         tags = {each["tags"][0] for path in described["paths"].values() for each in path.values()}
         described["tags"] = [{"name": tag} for tag in sorted(tags)]
     assert app.openapi_schema is not None
@@ -76,6 +86,32 @@ def _named(call: Callable[..., Any] | None) -> str | None:
     if isinstance(call, Requires):
         return call.action
     return "anybody" if call is anybody else "signed in" if call is signed_in else None
+
+
+def _shapes(routes: Sequence[APIRoute]) -> tuple[dict[Endpoint, Schema], Schema]:
+    """Return the schema of what each endpoint answers in JSON, and the shapes that these refer to."""
+    adapters: list[tuple[Endpoint, Literal["serialization"], TypeAdapter[Any]]] = []
+    for route in routes:
+        returned = get_type_hints(route.endpoint, include_extras=True).get("return")
+        if get_origin(returned) is Answer:
+            adapters.append((route.endpoint, "serialization", TypeAdapter(get_args(returned)[0])))
+    found, defined = TypeAdapter.json_schemas(adapters, ref_template="#/components/schemas/{model}")
+    return {endpoint: schema for (endpoint, _), schema in found.items()}, defined.get("$defs", {})
+
+
+def _say_answers(operation: Schema, schema: Schema | None) -> None:
+    """Say what a call answers where all went well; without a schema it is no JSON."""
+    for status, response in operation["responses"].items():
+        content = response.get("content", {})
+        if status.startswith("2") and schema is not None:
+            response["content"] = {"application/json": {"schema": schema}}
+        elif content.get("application/json") == {"schema": {}}:
+            del content["application/json"]
+
+
+def sends(*kinds: str) -> dict[int | str, Schema]:
+    """Return what a route says that answers with a file of one of these media types."""
+    return {200: {"content": {kind: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}}}
 
 
 def _complete(operation: dict[str, Any], method: str, route: APIRoute) -> None:

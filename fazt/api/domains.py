@@ -2,15 +2,17 @@
 
 import asyncio
 import socket
-from typing import Annotated, Any
+from typing import Annotated
 
 import apsw
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query
 from pydantic import BaseModel, ConfigDict
 
+from fazt.api import shapes
 from fazt.api.access import FilteredAdmin, FilteredReader, check
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, domain_json, list_answer, no_content, of_sites
+from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer, domain_json, list_answer, of_sites
 from fazt.api.auditing import Act, Audit
+from fazt.api.shapes import Page
 from fazt.auth.tokens import Principal
 from fazt.errors import InvalidName, NotFound
 from fazt.sites.hosting import Hosting
@@ -52,14 +54,14 @@ class Domains:
         site: Annotated[str | None, Query(max_length=253)] = None,
         limit: Limit = DEFAULT_ITEMS,
         after: After = None,
-    ) -> Response:
+    ) -> Answer[Page[shapes.Domain]]:
         """List the domains of a site, or of all, in order of their names."""
         if site is not None:
             check(caller, "read", site)
             await self._database.read(sites.get, site)
         return answer(await self._database.read(_list, caller.asks_about(site), after, limit))
 
-    async def add(self, caller: FilteredAdmin, body: NewDomain) -> Response:
+    async def add(self, caller: FilteredAdmin, body: NewDomain) -> Answer[shapes.Domain]:
         """Give a domain to a site."""
         check(caller, "admin", body.site)
         name = check_domain_name(body.name)
@@ -68,7 +70,7 @@ class Domains:
         act = Act("domain.add", name, body.site)
         return answer(domain_json(await self._audit.write(caller, act, domains.add, name, body.site)), 201)
 
-    async def look_up(self, caller: FilteredReader, name: str) -> Response:
+    async def look_up(self, caller: FilteredReader, name: str) -> Answer[shapes.DomainCheck]:
         """Look up where a domain of a site points, as seen from the server."""
         name = name.lower().removesuffix(".")
         site = await self._database.read(domains.find_site, name)  # others' names are not looked up for anybody
@@ -77,12 +79,12 @@ class Domains:
             raise NotFound(f"No site has the domain {name}.")
         return answer({"name": name, "site": site, "addresses": await addresses_of(name)})
 
-    async def remove(self, caller: FilteredAdmin, name: str) -> Response:
+    async def remove(self, caller: FilteredAdmin, name: str) -> NoContent:
         """Take a domain away from its site."""
         name = name.lower().removesuffix(".")
         site = await self._database.read(domains.find_site, name)
         await self._audit.write(caller, Act("domain.remove", name, site), _remove, caller, name)
-        return no_content()
+        return NoContent()
 
 
 async def addresses_of(name: str) -> list[str]:
@@ -95,7 +97,9 @@ async def addresses_of(name: str) -> list[str]:
     return sorted({str(entry[4][0]) for entry in found})
 
 
-def _list(connection: apsw.Connection, wanted: frozenset[str] | None, after: str | None, limit: int) -> Any:
+def _list(
+    connection: apsw.Connection, wanted: frozenset[str] | None, after: str | None, limit: int
+) -> Page[shapes.Domain]:
     def of_one(site: Site | None) -> list[Domain]:
         return domains.list_page(connection, None if site is None else site.name, after, limit + 1)
 

@@ -4,15 +4,17 @@ Who may deploy may write both: whoever puts code into a site can read all of it 
 never comes out.
 """
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import apsw
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
+from fazt.api import shapes
 from fazt.api.access import Deployer, Reader
-from fazt.api.answers import answer, no_content
+from fazt.api.answers import Answer, NoContent, answer, whole_list
 from fazt.api.auditing import Act, Audit
+from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.data import environment
 from fazt.store.database import Database
@@ -42,44 +44,44 @@ class EnvironmentCalls:
         app.add_api_route("/api/sites/{site}/secrets/{name}", self.set_secret, methods=["PUT"])
         app.add_api_route("/api/sites/{site}/secrets/{name}", self.remove_secret, methods=["DELETE"], status_code=204)
 
-    async def list_env(self, caller: Reader, site: str) -> Response:
+    async def list_env(self, caller: Reader, site: str) -> Answer[Page[shapes.Variable]]:
         """List the variables of a site with their values, in order of their names."""
         return answer(await self._database.read(_list_env, site))
 
-    async def set_variable(self, caller: Deployer, site: str, name: str, body: NewValue) -> Response:
+    async def set_variable(self, caller: Deployer, site: str, name: str, body: NewValue) -> Answer[shapes.Variable]:
         """Give a variable a value."""
         act = Act("env.set", name, site)
         made = await self._audit.write(caller, act, environment.put, site, name, body.value, False)
-        return answer(_json(made) | {"value": body.value})
+        return answer({**_json(made), "value": body.value})
 
-    async def remove_variable(self, caller: Deployer, site: str, name: str) -> Response:
+    async def remove_variable(self, caller: Deployer, site: str, name: str) -> NoContent:
         """Take a variable away."""
         await self._audit.write(caller, Act("env.remove", name, site), environment.remove, site, name, False)
-        return no_content()
+        return NoContent()
 
-    async def list_secrets(self, caller: Reader, site: str) -> Response:
+    async def list_secrets(self, caller: Reader, site: str) -> Answer[Page[shapes.Secret]]:
         """List the names of a site's secrets."""
         return answer(await self._database.read(_list_secrets, site))
 
-    async def set_secret(self, caller: Deployer, site: str, name: str, body: NewValue) -> Response:
+    async def set_secret(self, caller: Deployer, site: str, name: str, body: NewValue) -> Answer[shapes.Secret]:
         """Give a secret a value, which is never shown again."""
         act = Act("secret.set", name, site)
         return answer(_json(await self._audit.write(caller, act, environment.put, site, name, body.value, True)))
 
-    async def remove_secret(self, caller: Deployer, site: str, name: str) -> Response:
+    async def remove_secret(self, caller: Deployer, site: str, name: str) -> NoContent:
         """Take a secret away."""
         await self._audit.write(caller, Act("secret.remove", name, site), environment.remove, site, name, True)
-        return no_content()
+        return NoContent()
 
 
-def _json(variable: Variable) -> dict[str, Any]:
+def _json(variable: Variable) -> shapes.Secret:
     return {"name": variable.name, "updated_at": iso(variable.updated_at)}
 
 
-def _list_env(connection: apsw.Connection, site: str) -> Any:
+def _list_env(connection: apsw.Connection, site: str) -> Page[shapes.Variable]:
     found = environment.list_env(connection, site)
-    return {"items": [_json(variable) | {"value": value} for variable, value in found], "next": None}
+    return whole_list([{**_json(variable), "value": value} for variable, value in found])
 
 
-def _list_secrets(connection: apsw.Connection, site: str) -> Any:
-    return {"items": [_json(variable) for variable in environment.list_secrets(connection, site)], "next": None}
+def _list_secrets(connection: apsw.Connection, site: str) -> Page[shapes.Secret]:
+    return whole_list([_json(variable) for variable in environment.list_secrets(connection, site)])

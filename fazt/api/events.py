@@ -14,6 +14,7 @@ from fastapi.responses import StreamingResponse
 
 from fazt._speedups.pages import Pages
 from fazt.api.access import FilteredReader
+from fazt.api.description import sends
 from fazt.api.history import History
 from fazt.api.status import resident_bytes
 from fazt.auth.tokens import Principal
@@ -37,7 +38,7 @@ class Events:
 
     def add_to(self, app: FastAPI) -> None:
         """Add the route."""
-        app.add_api_route("/api/events", self.stream, methods=["GET"])
+        app.add_api_route("/api/events", self.stream, methods=["GET"], responses=sends("text/event-stream"))
 
     async def stream(self, caller: FilteredReader, request: Request) -> Response:
         """Send `change` as things change, and `traffic` each second, until the client goes away."""

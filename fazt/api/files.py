@@ -13,10 +13,12 @@ import apsw
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from fazt.api import shapes
 from fazt.api.access import Deployer, Reader
-from fazt.api.answers import answer
+from fazt.api.answers import Answer, answer
+from fazt.api.description import sends
 from fazt.api.preconditions import IfMatch, check_is_live, seen_version
-from fazt.api.publishing import Publisher, may_create
+from fazt.api.publishing import UNCHANGED, Publisher, may_create
 from fazt.auth.tokens import Principal
 from fazt.errors import InvalidInput, NotFound, TooLarge
 from fazt.sites import deploy
@@ -51,14 +53,15 @@ class Files:
         """Add the routes."""
         raw = {"requestBody": {"required": True, "content": {"application/octet-stream": {"schema": BINARY}}}}
         archive = {"application/zip": {"schema": BINARY}, "application/x-tar": {"schema": BINARY}}
-        app.add_api_route(OF_VERSION, self.read, methods=["GET"])
-        app.add_api_route(ONE, self.write, methods=["PUT"], status_code=201, openapi_extra=raw)
-        app.add_api_route(ONE, self.remove, methods=["DELETE"])
+        app.add_api_route(OF_VERSION, self.read, methods=["GET"], responses=sends("application/octet-stream"))
+        app.add_api_route(ONE, self.write, methods=["PUT"], status_code=201, responses=UNCHANGED, openapi_extra=raw)
+        app.add_api_route(ONE, self.remove, methods=["DELETE"], status_code=201)
         app.add_api_route(
             UPLOAD,
             self.upload,
             methods=["POST"],
             status_code=201,
+            responses=UNCHANGED,
             openapi_extra={"requestBody": {"required": True, "content": archive}},
         )
 
@@ -73,7 +76,7 @@ class Files:
 
     async def write(
         self, caller: Deployer, site: str, path: str, request: Request, if_match: IfMatch = None
-    ) -> Response:
+    ) -> Answer[shapes.Deployed]:
         """Write a file: a version with it goes live. `If-Match` is the id of the version that was seen, in quotes."""
         check_path(path)
         data = await request.body()
@@ -81,7 +84,7 @@ class Files:
         new = WantedFile(path, content, len(data))
         return await self._replace(caller, site, path, new, if_match)
 
-    async def remove(self, caller: Deployer, site: str, path: str, if_match: IfMatch = None) -> Response:
+    async def remove(self, caller: Deployer, site: str, path: str, if_match: IfMatch = None) -> Answer[shapes.Deployed]:
         """Delete a file: a version without it goes live. `If-Match` as for writing."""
         return await self._replace(caller, site, path, None, if_match)
 
@@ -92,7 +95,7 @@ class Files:
         request: Request,
         message: Annotated[str, Query(max_length=2000)] = "",
         preview: bool = False,
-    ) -> Response:
+    ) -> Answer[shapes.Deployed]:
         """Deploy a ZIP or a tar of a folder: what it holds is the whole new version."""
         limits = self._publisher.limits()
         with tempfile.TemporaryDirectory(prefix="fazt-") as folder:
@@ -131,7 +134,7 @@ class Files:
 
     async def _replace(
         self, caller: Principal, site: str, path: str, new: WantedFile | None, if_match: str | None
-    ) -> Response:
+    ) -> Answer[shapes.Deployed]:
         seen = seen_version(if_match)
         present = await self._database.read(_live_files, site, seen)
         if new is None and path not in present:
@@ -143,7 +146,7 @@ class Files:
         self._publisher.check(wanted)
         return await self._publish(caller, wanted, seen)
 
-    async def _publish(self, caller: Principal, wanted: Deploy, expected: str | None) -> Response:
+    async def _publish(self, caller: Principal, wanted: Deploy, expected: str | None) -> Answer[shapes.Deployed]:
         done = await self._publisher.publish(caller, wanted, expected=expected)
         if not isinstance(done, Deployed):
             raise InvalidInput("A content was deleted while it was deployed; send it again.")

@@ -9,6 +9,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fazt.api import shapes
 from fazt.api.call_log import CallLog
 from fazt.api.failed_calls import FailedCalls
 from fazt.api.rooms import RELAY, RoomEvent, RoomSite
@@ -55,7 +56,7 @@ class FunctionParts:
         """Return what runs as long as the server does."""
         return [self.pool.run(), self.failed.run(), self.room_members.run(), self.jobs.work(), self.cron.work()]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> shapes.FunctionsState:
         """Return how functions are doing, as JSON has it."""
         return {
             "runners": self.pool.count(),

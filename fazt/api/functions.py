@@ -6,15 +6,16 @@ Rule: what is called here goes through the same application, limits and log as a
 import asyncio
 import base64
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 from urllib.parse import quote, unquote
 
 import orjson
-from fastapi import FastAPI, Path, Response
+from fastapi import FastAPI, Path
 from pydantic import BaseModel, ConfigDict, Field
 
+from fazt.api import shapes
 from fazt.api.access import Deployer, FilteredDeployer, FilteredReader, check
-from fazt.api.answers import answer
+from fazt.api.answers import Answer, answer
 from fazt.api.call_log import report_json
 from fazt.api.failed_calls import FailedCalls
 from fazt.api.routing import Application, Message
@@ -63,18 +64,18 @@ class Functions:
         app.add_api_route("/api/calls/{call}", self.show, methods=["GET"])
         app.add_api_route("/api/calls/{call}/replay", self.replay, methods=["POST"])
 
-    async def call(self, caller: Deployer, site: str, body: NewCall) -> Response:
+    async def call(self, caller: Deployer, site: str, body: NewCall) -> Answer[shapes.Call | shapes.RefusedCall]:
         """Call a function of a site, and tell what it answered, logged and took."""
         await self._database.read(sites.get, site)
         return answer(await self._run(site, body))
 
-    async def show(self, caller: FilteredReader, call: CallId) -> Response:
+    async def show(self, caller: FilteredReader, call: CallId) -> Answer[shapes.FailedCall]:
         """Show a call that went wrong: its stack, what it logged, and the request without secrets."""
         found = await self._find(call)
         check(caller, "read", found.site)
         return answer(_failed_json(found))
 
-    async def replay(self, caller: FilteredDeployer, call: CallId) -> Response:
+    async def replay(self, caller: FilteredDeployer, call: CallId) -> Answer[shapes.Replay | shapes.RefusedReplay]:
         """Make the request of a call that went wrong again, on the code that is live now."""
         found = await self._find(call)
         check(caller, "deploy", found.site)
@@ -83,7 +84,8 @@ class Functions:
             raise InvalidInput("This was a job or an event of a room and no request; see fazt jobs retry.")
         kept = [(name, value) for name, value in request["headers"] if value != "[hidden]"]
         wanted = NewCall(path=request["path"], method=request["method"], headers=kept, body_base64=request["body"])
-        return answer({"replays": call, **await self._run(found.site, wanted)})
+        made = {"replays": call, **await self._run(found.site, wanted)}
+        return answer(cast(shapes.Replay | shapes.RefusedReplay, made))
 
     async def _find(self, call: str) -> FailedCall:
         await self._failed.flush()
@@ -93,7 +95,7 @@ class Functions:
             raise NotFound(f"No call {call} that went wrong is kept; of each site the newest {most} are.")
         return found
 
-    async def _run(self, site: str, wanted: NewCall) -> dict[str, Any]:
+    async def _run(self, site: str, wanted: NewCall) -> shapes.Call | shapes.RefusedCall:
         """Send a request to the application as the edge would."""
         scope = self._scope(site, wanted)
         try:
@@ -164,14 +166,14 @@ class Functions:
         }
 
 
-def _answer_json(sent: list[Message], underway: Underway | None) -> dict[str, Any]:
+def _answer_json(sent: list[Message], underway: Underway | None) -> shapes.Call | shapes.RefusedCall:
     head: Message = sent[0] if sent and "status" in sent[0] else {"status": 0, "headers": []}
     data = b"".join(bytes(message.get("body", b"")) for message in sent)
     try:
         body, encoding = data.decode(), "utf-8"
     except UnicodeDecodeError:
         body, encoding = base64.b64encode(data).decode(), "base64"
-    result = {
+    result: shapes.RefusedCall = {
         "status": head["status"],
         "headers": [(name.decode("latin-1"), value.decode("latin-1")) for name, value in head["headers"]],
         "body": body,
@@ -181,10 +183,11 @@ def _answer_json(sent: list[Message], underway: Underway | None) -> dict[str, An
     if underway is None:
         return result
     report = underway.report
-    logs = [{"level": level, "message": text} for level, text in report.logs]
+    logs: list[shapes.ConsoleLine] = [{"level": level, "message": text} for level, text in report.logs]
     return {**report_json(report), **result, "logs": logs}
 
 
-def _failed_json(found: FailedCall) -> dict[str, Any]:
-    report, request = orjson.loads(found.report), orjson.loads(found.request)
+def _failed_json(found: FailedCall) -> shapes.FailedCall:
+    report: shapes.LoggedReport = orjson.loads(found.report)
+    request = orjson.loads(found.request)
     return {**report, "call": found.id, "site": found.site, "at": iso(found.at), "request": request}

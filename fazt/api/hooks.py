@@ -11,13 +11,15 @@ from typing import Annotated, Any
 
 import apsw
 import orjson
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from fazt.api import shapes
 from fazt.api.access import FilteredDeployer, FilteredReader, check
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, no_content, number_cursor
+from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer, list_answer, number_cursor
 from fazt.api.auditing import Act, Audit
 from fazt.api.hook_app import PREFIX, Receiving
+from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.auth.tokens import Principal
 from fazt.data.environment import seal
@@ -94,7 +96,7 @@ class Hooks:
         site: Annotated[str | None, Query(max_length=253)] = None,
         limit: Limit = DEFAULT_ITEMS,
         after: After = None,
-    ) -> Response:
+    ) -> Answer[Page[shapes.Hook]]:
         """List the hooks of a site, or all that the caller may see, in order of their names."""
         if site is not None:
             check(caller, "read", site)
@@ -103,7 +105,7 @@ class Hooks:
         found = await self._database.read(_list, site, of_sites, after, limit + 1)
         return answer(list_answer(found, limit, self._json, lambda hook: hook.name))
 
-    async def create(self, caller: FilteredDeployer, body: NewHook) -> Response:
+    async def create(self, caller: FilteredDeployer, body: NewHook) -> Answer[shapes.MadeHook]:
         """Make a hook; its secret is told in this answer and never again."""
         _check_owner(caller, body.site)
         if not HOOK_NAME.fullmatch(body.name):
@@ -113,13 +115,13 @@ class Hooks:
         sealed = None if secret is None else seal(_encoded(secret))
         act = _act("create", body.name, body.site)
         made = await self._audit.write(caller, act, hooks.add, body.name, body.site, body.style, sealed, body.function)
-        return answer(self._json(made) | {"secret": secret}, 201)
+        return answer({**self._json(made), "secret": secret}, 201)
 
-    async def show(self, caller: FilteredReader, name: str) -> Response:
+    async def show(self, caller: FilteredReader, name: str) -> Answer[shapes.Hook]:
         """Show a hook."""
         return answer(self._json(await self._find(caller, "read", name)))
 
-    async def change(self, caller: FilteredDeployer, name: str, body: HookChanges) -> Response:
+    async def change(self, caller: FilteredDeployer, name: str, body: HookChanges) -> Answer[shapes.Hook]:
         """Change a hook; a new secret counts from the next delivery on."""
         hook = await self._find(caller, "deploy", name)
         wanted = body.model_fields_set
@@ -137,29 +139,29 @@ class Hooks:
         made = await self._audit.write(caller, act, hooks.change, hook, style, sealed, function, enabled)
         return answer(self._json(made))
 
-    async def remove(self, caller: FilteredDeployer, name: str) -> Response:
+    async def remove(self, caller: FilteredDeployer, name: str) -> NoContent:
         """Delete a hook with all that it brought."""
         hook = await self._find(caller, "deploy", name)
         await self._audit.write(caller, _act("remove", name, hook.site), hooks.remove, name)
-        return no_content()
+        return NoContent()
 
     async def list_deliveries(
         self, caller: FilteredReader, name: str, limit: Limit = DEFAULT_ITEMS, after: After = None
-    ) -> Response:
+    ) -> Answer[Page[shapes.HookDelivery]]:
         """List what a hook brought, newest first, without headers and bodies."""
         hook = await self._find(caller, "read", name)
         found = await self._database.read(hooks.list_deliveries, hook, number_cursor(after), limit + 1)
         return answer(list_answer(found, limit, _delivery_json, lambda delivery: str(delivery.number)))
 
-    async def show_delivery(self, caller: FilteredDeployer, name: str, id: str) -> Response:
+    async def show_delivery(self, caller: FilteredDeployer, name: str, id: str) -> Answer[shapes.WholeHookDelivery]:
         """Show a delivery with headers and body."""
         hook = await self._find(caller, "deploy", name)
         delivery = await self._database.read(hooks.get_delivery, hook, id)
         body, encoding = read_body(delivery.body)
-        whole = {"headers": orjson.Fragment(delivery.headers), "body": body, "encoding": encoding}
-        return answer(_delivery_json(delivery) | whole)
+        headers = orjson.loads(delivery.headers)
+        return answer({**_delivery_json(delivery), "headers": headers, "body": body, "encoding": encoding})
 
-    async def replay(self, caller: FilteredDeployer, name: str, id: str) -> Response:
+    async def replay(self, caller: FilteredDeployer, name: str, id: str) -> Answer[shapes.HookDelivery]:
         """Run the function of a hook once more on what it was brought."""
         hook = await self._find(caller, "deploy", name)
         if hook.function is None:
@@ -183,7 +185,7 @@ class Hooks:
             _check_owner(caller, hook.site)
         return hook
 
-    def _json(self, hook: Hook) -> dict[str, Any]:
+    def _json(self, hook: Hook) -> shapes.Hook:
         """Return a hook as JSON has it, without its secret."""
         refused, last = self._refusals.waiting(hook.number)
         host = self._hosting.domain if hook.site is None else None
@@ -199,7 +201,7 @@ class Hooks:
         }
 
 
-def _plain(hook: Hook) -> dict[str, Any]:
+def _plain(hook: Hook) -> shapes.HookChoices:
     return {
         "name": hook.name,
         "site": hook.site,
@@ -209,7 +211,7 @@ def _plain(hook: Hook) -> dict[str, Any]:
     }
 
 
-def _delivery_json(delivery: Delivery) -> dict[str, Any]:
+def _delivery_json(delivery: Delivery) -> shapes.HookDelivery:
     return {
         "id": delivery.id,
         "sender_id": delivery.sender_id,
@@ -270,7 +272,7 @@ def _act(verb: str, name: str, site: str | None, *, secret_changed: bool = False
         hook = hooks.find(connection, name)
         if hook is None:
             return None
-        return _plain(hook) | ({"secret": "changed"} if secret_changed else {})
+        return {**_plain(hook), **({"secret": "changed"} if secret_changed else {})}
 
     return Act(f"hook.{verb}", name, site, look)
 

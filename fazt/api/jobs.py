@@ -1,15 +1,17 @@
 """`/api/jobs`: what waits, runs, is done or failed; trying again and cancelling."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import apsw
 import orjson
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query
 
+from fazt.api import shapes
 from fazt.api.access import FilteredAdmin, FilteredReader, check
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, number_cursor, of_sites
+from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, answer, list_answer, number_cursor, of_sites
 from fazt.api.auditing import Act, Audit
+from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.auth.tokens import Principal
 from fazt.store import queue, sites
@@ -42,7 +44,7 @@ class Jobs:
         state: State | None = None,
         limit: Limit = DEFAULT_ITEMS,
         after: After = None,
-    ) -> Response:
+    ) -> Answer[Page[shapes.Job]]:
         """List the jobs of a site, or of all, newest first."""
         if site is not None:
             check(caller, "read", site)
@@ -50,20 +52,20 @@ class Jobs:
         wanted = caller.asks_about(site)
         return answer(await self._database.read(_list, wanted, state, number_cursor(after), limit))
 
-    async def retry(self, caller: FilteredAdmin, id: str) -> Response:
+    async def retry(self, caller: FilteredAdmin, id: str) -> Answer[shapes.Job]:
         """Run a job that failed, was cancelled or waits, as soon as there is room."""
         job = await self._audit.write(caller, Act("job.retry", id), _retry, caller, id)
         self._wake()
         return answer(job_json(job))
 
-    async def cancel(self, caller: FilteredAdmin, id: str) -> Response:
+    async def cancel(self, caller: FilteredAdmin, id: str) -> Answer[shapes.Job]:
         """Cancel a job that waits or runs."""
         job = await self._audit.write(caller, Act("job.cancel", id), _cancel, caller, id)
         self._interrupt(id)
         return answer(job_json(job))
 
 
-def job_json(job: QueuedJob) -> dict[str, Any]:
+def job_json(job: QueuedJob) -> shapes.Job:
     """Return a job as JSON has it."""
     return {
         "id": job.id,
@@ -88,7 +90,7 @@ def job_json(job: QueuedJob) -> dict[str, Any]:
 
 def _list(
     connection: apsw.Connection, wanted: frozenset[str] | None, state: str | None, before: int | None, limit: int
-) -> Any:
+) -> Page[shapes.Job]:
     def of_one(site: Site | None) -> list[QueuedJob]:
         return queue.list_page(connection, None if site is None else site.id, state, before, limit + 1)
 

@@ -6,17 +6,19 @@ function can write can be read and removed here.
 
 import base64
 import binascii
-from typing import Annotated, Any
+from typing import Annotated
 
 import apsw
 import orjson
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query
 from pydantic import BaseModel, ConfigDict, JsonValue
 from starlette.convertors import Convertor, register_url_convertor
 
+from fazt.api import shapes
 from fazt.api.access import Admin, Reader
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, no_content
+from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer
 from fazt.api.auditing import Act, Audit
+from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.data import kv_values as values
 from fazt.errors import InvalidInput, NotFound
@@ -75,23 +77,23 @@ class Kv:
         prefix: Annotated[str | None, Query(max_length=512)] = None,
         limit: Limit = DEFAULT_ITEMS,
         after: After = None,
-    ) -> Response:
+    ) -> Answer[Page[shapes.Key]]:
         """List the keys of a site in their order, without values."""
         found = await self._database.read(
             _list, site, values.prefix_of(prefix), values.cursor_of(after), limit, now_ms()
         )
         return answer(found)
 
-    async def show(self, caller: Reader, site: str, key: str) -> Response:
+    async def show(self, caller: Reader, site: str, key: str) -> Answer[shapes.JsonEntry | shapes.BytesEntry]:
         """Show what is kept under a key."""
         entry = await self._database.read(_find, site, values.key_of(key), now_ms())
         assert entry.value is not None
         if entry.kind == "bytes":
-            return answer(_json(entry) | {"base64": base64.b64encode(entry.value).decode()})
+            return answer({**_json(entry), "base64": base64.b64encode(entry.value).decode()})
         # As it is stored, so that no number changes on its way.
-        return answer(_json(entry) | {"value": orjson.Fragment(entry.value)})
+        return answer({**_json(entry), "value": orjson.Fragment(entry.value)})
 
-    async def set(self, caller: Admin, site: str, key: str, body: NewEntry) -> Response:
+    async def set(self, caller: Admin, site: str, key: str, body: NewEntry) -> Answer[shapes.Key]:
         """Keep a value under a key."""
         kind, content = _content(body)
         now = now_ms()
@@ -103,15 +105,15 @@ class Kv:
         entry = Entry(write.key, kind, len(content), version, write.expires_at, None)
         return answer(_json(entry))
 
-    async def remove(self, caller: Admin, site: str, key: str) -> Response:
+    async def remove(self, caller: Admin, site: str, key: str) -> NoContent:
         """Remove a key."""
         await self._audit.write(caller, Act("kv.remove", key, site), _remove, site, values.key_of(key), now_ms())
-        return no_content()
+        return NoContent()
 
 
 def _list(
     connection: apsw.Connection, site: str, prefix: str, after: str | None, limit: int, now: int
-) -> dict[str, Any]:
+) -> Page[shapes.Key]:
     low = kv.page_start(prefix, after)
     owner = sites.get(connection, site)
     entries, complete = kv.list_page(connection, owner.id, low, kv.prefix_end(prefix), limit, now)
@@ -134,7 +136,7 @@ def _remove(connection: apsw.Connection, site: str, key: str, now: int) -> None:
         raise NotFound(f"The site {site!r} keeps nothing under the key {key!r}.")
 
 
-def _json(entry: Entry) -> dict[str, Any]:
+def _json(entry: Entry) -> shapes.Key:
     return {
         "key": entry.key,
         "kind": entry.kind,

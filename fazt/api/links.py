@@ -3,12 +3,14 @@
 from typing import Annotated, Any
 
 import apsw
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
+from fazt.api import shapes
 from fazt.api.access import Admin, Reader
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, no_content, number_cursor
+from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer, list_answer, number_cursor
 from fazt.api.auditing import Act, Audit
+from fazt.api.shapes import Page
 from fazt.api.tally import Tally
 from fazt.api.times import iso
 from fazt.errors import Conflict
@@ -58,12 +60,14 @@ class Links:
         app.add_api_route("/api/links/{slug}", self.change, methods=["PATCH"])
         app.add_api_route("/api/links/{slug}", self.remove, methods=["DELETE"], status_code=204)
 
-    async def list_page(self, caller: Reader, limit: Limit = DEFAULT_ITEMS, after: After = None) -> Response:
+    async def list_page(
+        self, caller: Reader, limit: Limit = DEFAULT_ITEMS, after: After = None
+    ) -> Answer[Page[shapes.Link]]:
         """List the links, newest first."""
         found = await self._database.read(links.list_page, number_cursor(after), limit + 1)
         return answer(list_answer(found, limit, self._json, lambda link: str(link.number)))
 
-    async def create(self, caller: Admin, body: NewLink) -> Response:
+    async def create(self, caller: Admin, body: NewLink) -> Answer[shapes.Link]:
         """Make a link."""
         target = check_target(body.target)
         if body.slug is not None:
@@ -78,20 +82,20 @@ class Links:
     async def _add(self, caller: Admin, slug: str, target: str, label: str) -> Link:
         return await self._audit.write(caller, _act("create", slug), links.add, slug, target, label)
 
-    async def change(self, caller: Admin, slug: str, body: LinkChanges) -> Response:
+    async def change(self, caller: Admin, slug: str, body: LinkChanges) -> Answer[shapes.Link]:
         """Let a link lead elsewhere, or call it otherwise."""
         slug = slug.lower()
         target = None if body.target is None else check_target(body.target)
         made = await self._audit.write(caller, _act("change", slug), links.change, slug, target, body.label)
         return answer(self._json(made))
 
-    async def remove(self, caller: Admin, slug: str) -> Response:
+    async def remove(self, caller: Admin, slug: str) -> NoContent:
         """Delete a link; its path is the root site's again."""
         slug = slug.lower()
         await self._audit.write(caller, _act("remove", slug), links.remove, slug)
-        return no_content()
+        return NoContent()
 
-    def _json(self, link: Link) -> dict[str, Any]:
+    def _json(self, link: Link) -> shapes.Link:
         clicks, last = self._clicks.waiting(link.number)
         return {
             "slug": link.slug,

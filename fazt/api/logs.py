@@ -8,6 +8,7 @@ from fastapi.responses import StreamingResponse
 
 from fazt.api.access import FilteredReader, check
 from fazt.api.answers import DEFAULT_ITEMS, Limit
+from fazt.api.description import sends
 from fazt.api.history import History, Position
 from fazt.api.lines import Line
 from fazt.store import sites
@@ -26,7 +27,7 @@ class Logs:
 
     def add_to(self, app: FastAPI) -> None:
         """Add the route."""
-        app.add_api_route("/api/logs", self.read, methods=["GET"])
+        app.add_api_route("/api/logs", self.read, methods=["GET"], responses=sends(NDJSON))
 
     async def read(
         self,

@@ -10,12 +10,14 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import apsw
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
+from fazt.api import shapes
 from fazt.api.access import Admin
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, no_content, number_cursor
+from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer, list_answer, number_cursor
 from fazt.api.auditing import Act, Audit
+from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.data.environment import seal
 from fazt.errors import InvalidInput, NotAvailable
@@ -75,11 +77,13 @@ class NotificationCalls:
         app.add_api_route(f"{one}/test", self.test, methods=["POST"])
         app.add_api_route(f"{one}/deliveries", self.list_deliveries, methods=["GET"])
 
-    async def list_page(self, caller: Admin, limit: Limit = DEFAULT_ITEMS, after: After = None) -> Response:
+    async def list_page(
+        self, caller: Admin, limit: Limit = DEFAULT_ITEMS, after: After = None
+    ) -> Answer[Page[shapes.Notification]]:
         """List the notifications in order of their names."""
         return answer(await self._database.read(_list, after, limit))
 
-    async def create(self, caller: Admin, body: NewNotification) -> Response:
+    async def create(self, caller: Admin, body: NewNotification) -> Answer[shapes.MadeNotification]:
         """Make a notification; its secret is told in this answer and never again."""
         if body.kind == "mail":
             raise NotAvailable("Notifications by mail are not available in this version; take ntfy or webhook.")
@@ -92,13 +96,13 @@ class NotificationCalls:
         act = _act("create", body.name)
         chosen = _in_order(body.events)
         made = await self._audit.write(caller, act, store.add, body.name, body.kind, url, sealed, chosen, body.enabled)
-        return answer(_json(made, None) | {"secret": secret}, 201)
+        return answer({**_json(made, None), "secret": secret}, 201)
 
-    async def show(self, caller: Admin, name: str) -> Response:
+    async def show(self, caller: Admin, name: str) -> Answer[shapes.Notification]:
         """Show a notification."""
         return answer(await self._database.read(_show, name))
 
-    async def change(self, caller: Admin, name: str, body: NotificationChanges) -> Response:
+    async def change(self, caller: Admin, name: str, body: NotificationChanges) -> Answer[shapes.Notification]:
         """Change a notification; what waits for one that is switched off is given up."""
         channel = await self._database.read(store.get, name)
         url = channel.url if body.url is None else check_url(body.url)
@@ -112,12 +116,12 @@ class NotificationCalls:
         self._notifications.wake()
         return answer(await self._database.read(_show, name))
 
-    async def remove(self, caller: Admin, name: str) -> Response:
+    async def remove(self, caller: Admin, name: str) -> NoContent:
         """Delete a notification with its log."""
         await self._audit.write(caller, _act("remove", name), store.remove, name)
-        return no_content()
+        return NoContent()
 
-    async def test(self, caller: Admin, name: str) -> Response:
+    async def test(self, caller: Admin, name: str) -> Answer[shapes.Notice]:
         """Send a test, and show how that went; it is not tried again."""
         channel = await self._database.read(store.get, name)
         notice = await self._notifications.test(channel)
@@ -125,12 +129,12 @@ class NotificationCalls:
 
     async def list_deliveries(
         self, caller: Admin, name: str, limit: Limit = DEFAULT_ITEMS, after: After = None
-    ) -> Response:
+    ) -> Answer[Page[shapes.Notice]]:
         """List what was and is to be told there, newest first."""
         return answer(await self._database.read(_list_notices, name, number_cursor(after), limit))
 
 
-def _json(channel: Channel, last: Notice | None) -> dict[str, Any]:
+def _json(channel: Channel, last: Notice | None) -> shapes.Notification:
     return {
         "name": channel.name,
         "kind": channel.kind,
@@ -143,7 +147,7 @@ def _json(channel: Channel, last: Notice | None) -> dict[str, Any]:
     }
 
 
-def _notice_json(notice: Notice) -> dict[str, Any]:
+def _notice_json(notice: Notice) -> shapes.Notice:
     return {
         "id": notice.id,
         "event": notice.event,
@@ -174,21 +178,21 @@ def _in_order(events: list[Kind]) -> tuple[str, ...]:
     return tuple(kind for kind in KINDS if kind in events)
 
 
-def _with_last(connection: apsw.Connection, channel: Channel) -> dict[str, Any]:
+def _with_last(connection: apsw.Connection, channel: Channel) -> shapes.Notification:
     last = store.list_notices(connection, channel, None, 1)
     return _json(channel, last[0] if last else None)
 
 
-def _show(connection: apsw.Connection, name: str) -> dict[str, Any]:
+def _show(connection: apsw.Connection, name: str) -> shapes.Notification:
     return _with_last(connection, store.get(connection, name))
 
 
-def _list(connection: apsw.Connection, after: str | None, limit: int) -> Any:
+def _list(connection: apsw.Connection, after: str | None, limit: int) -> Page[shapes.Notification]:
     found = store.list_page(connection, after, limit + 1)
     return list_answer(found, limit, lambda channel: _with_last(connection, channel), lambda channel: channel.name)
 
 
-def _list_notices(connection: apsw.Connection, name: str, before: int | None, limit: int) -> Any:
+def _list_notices(connection: apsw.Connection, name: str, before: int | None, limit: int) -> Page[shapes.Notice]:
     found = store.list_notices(connection, store.get(connection, name), before, limit + 1)
     return list_answer(found, limit, _notice_json, lambda notice: str(notice.number))
 

@@ -6,15 +6,16 @@ Rule: it costs a few queries, whatever the number of sites; it says nothing of s
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import apsw
 import orjson
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 
 from fazt import __version__
+from fazt.api import shapes
 from fazt.api.access import FilteredReader
-from fazt.api.answers import answer
+from fazt.api.answers import Answer, answer
 from fazt.api.history import History
 from fazt.api.status import resident_bytes
 from fazt.api.times import iso
@@ -73,7 +74,7 @@ class Overview:
         """Add the route."""
         app.add_api_route("/api/overview", self.show, methods=["GET"])
 
-    async def show(self, caller: FilteredReader) -> Response:
+    async def show(self, caller: FilteredReader) -> Answer[shapes.Overview]:
         """Show the server, its sites by traffic, and what needs attention."""
         await self._history.freshen()
         await self._visits.freshen()
@@ -107,7 +108,7 @@ class Overview:
             }
         )
 
-    def _sites(self, seen: Seen, today: int) -> list[dict[str, Any]]:
+    def _sites(self, seen: Seen, today: int) -> list[shapes.SiteInShort]:
         """Return the sites, those with most requests of the last day first."""
         days = range(today - DAYS + 1, today + 1)
         found = []
@@ -117,7 +118,7 @@ class Overview:
             found.append(self._site(site, seen.lately.get(site.name, Traffic(site.name)), spark))
         return sorted(found, key=lambda site: (-site["requests_24h"], site["name"]))
 
-    def _site(self, site: SiteState, traffic: Traffic, spark: list[int]) -> dict[str, Any]:
+    def _site(self, site: SiteState, traffic: Traffic, spark: list[int]) -> shapes.SiteInShort:
         return {
             "name": site.name,
             "url": self._hosting.site_url(site.name),
@@ -154,16 +155,16 @@ def _look(connection: apsw.Connection, caller: Principal, now: int) -> Seen:
     )
 
 
-def _series(seen: Seen, today: int) -> list[dict[str, Any]]:
+def _series(seen: Seen, today: int) -> list[shapes.DayTraffic]:
     found = {each.day: each for each in seen.series}
-    series = []
+    series: list[shapes.DayTraffic] = []
     for day in range(today - DAYS + 1, today + 1):
         own = found.get(day, overview.Day(day, 0, 0, 0))
         series.append({"at": iso(day * DAY_MS), "requests": own.requests, "views": own.views, "errors": own.errors})
     return series
 
 
-def _notes(seen: Seen) -> list[dict[str, Any]]:
+def _notes(seen: Seen) -> list[shapes.Note]:
     """Return what needs somebody: what hurts visitors first."""
     busy = seen.lately.values()
     bursts = [each for each in busy if each.now_errors >= max(BURST_ERRORS, each.now_requests * BURST_SHARE)]
@@ -199,5 +200,5 @@ def _notes(seen: Seen) -> list[dict[str, Any]]:
     return notes
 
 
-def _note(kind: str, site: str | None, message: str, action: str) -> dict[str, Any]:
+def _note(kind: str, site: str | None, message: str, action: str) -> shapes.Note:
     return {"kind": kind, "site": site, "message": message, "action": action}

@@ -7,13 +7,15 @@ import asyncio
 from typing import Annotated, Any
 
 import apsw
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from fazt.api import shapes
 from fazt.api.access import Anybody, SignedIn, address_of
-from fazt.api.answers import answer, no_content
+from fazt.api.answers import Answer, NoContent, answer, whole_list
 from fazt.api.auditing import Act, Audit
 from fazt.api.session import Name, Secret, SignInDesk
+from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.auth.passkeys import REFUSED, Passkeys, credential_id, first_subject
 from fazt.auth.user_names import check_user_name
@@ -78,11 +80,11 @@ class PasskeyCalls:
         app.add_api_route("/api/account/passkeys", self.add, methods=["POST"], status_code=201)
         app.add_api_route("/api/account/passkeys/{id}", self.remove, methods=["DELETE"], status_code=204)
 
-    async def ask(self, caller: Anybody, body: Asked) -> Response:
+    async def ask(self, caller: Anybody, body: Asked) -> Answer[shapes.PasskeyOptions]:
         """Ask for any passkey of this server."""
         return answer(await asyncio.to_thread(self._passkeys.ask))
 
-    async def sign_in(self, caller: Anybody, request: Request, body: Answered) -> Response:
+    async def sign_in(self, caller: Anybody, request: Request, body: Answered) -> Answer[shapes.State]:
         """Sign in with a passkey; it takes the place of password and second factor."""
         self._desk.check_secure()
         address = address_of(request.scope)
@@ -102,23 +104,23 @@ class PasskeyCalls:
         self._desk.attempts.succeeded(address)
         return await self._desk.begin(user, request, "passkey")
 
-    async def ask_for_first(self, caller: Anybody, body: SetupAsked) -> Response:
+    async def ask_for_first(self, caller: Anybody, body: SetupAsked) -> Answer[shapes.PasskeyOptions]:
         """Ask for a passkey for an account that a setup link or an invite is about to make."""
         name = check_user_name(body.name)
         return answer(await asyncio.to_thread(self._passkeys.ask_for_new, first_subject(name), name, []))
 
-    async def ask_for_new(self, caller: SignedIn) -> Response:
+    async def ask_for_new(self, caller: SignedIn) -> Answer[shapes.PasskeyOptions]:
         """Ask for another passkey for this account."""
         user = await self._user(caller)
         known = [each.id for each in await self._database.read(passkeys.list_of, user.id)]
         return answer(await asyncio.to_thread(self._passkeys.ask_for_new, _subject(user), user.name, known))
 
-    async def list_own(self, caller: SignedIn) -> Response:
+    async def list_own(self, caller: SignedIn) -> Answer[Page[shapes.Passkey]]:
         """List the passkeys of this account."""
         found = await self._database.read(passkeys.list_of, caller.user or 0)
-        return answer({"items": [_json(each) for each in found], "next": None})
+        return answer(whole_list([_json(each) for each in found]))
 
-    async def add(self, caller: SignedIn, body: Made) -> Response:
+    async def add(self, caller: SignedIn, body: Made) -> Answer[shapes.Passkey]:
         """Keep a passkey that the browser has made."""
         user = await self._user(caller)
         credential_id(body.credential)
@@ -130,11 +132,11 @@ class PasskeyCalls:
         )
         return answer(_json(kept), 201)
 
-    async def remove(self, caller: SignedIn, id: str) -> Response:
+    async def remove(self, caller: SignedIn, id: str) -> NoContent:
         """Forget a passkey; the last way into an account stays."""
         user = await self._user(caller)
         await self._audit.write(caller, Act("user.passkey_remove", user.name), _remove, user.id, id)
-        return no_content()
+        return NoContent()
 
     async def _user(self, caller: SignedIn) -> User:
         user = await self._database.read(users.by_id, caller.user or 0)
@@ -154,7 +156,7 @@ def _remove(connection: apsw.Connection, user: int, id: str) -> None:
     passkeys.remove(connection, id, user)
 
 
-def _json(passkey: Passkey) -> dict[str, Any]:
+def _json(passkey: Passkey) -> shapes.Passkey:
     return {
         "id": passkey.id,
         "label": passkey.label,

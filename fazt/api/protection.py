@@ -7,15 +7,17 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import apsw
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
 from fazt._speedups.hosts import normalise
+from fazt.api import shapes
 from fazt.api.access import Admin, Deployer, Reader
-from fazt.api.answers import answer, no_content
+from fazt.api.answers import Answer, NoContent, answer, whole_list
 from fazt.api.auditing import Act, Audit, Look
 from fazt.api.guard import ENTER, SHARE
 from fazt.api.preconditions import IfMatch, check_revision, revision_of, seen_revision
+from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.auth import passes
 from fazt.auth.cookies import hash_secret, new_id, new_secret
@@ -91,11 +93,13 @@ class ProtectionCalls:
         app.add_api_route(f"{SHARES}/{{id}}", self.revoke, methods=["DELETE"], status_code=204)
         app.add_api_route("/api/sites/{site}/pass", self.let_in, methods=["POST"])
 
-    async def show(self, caller: Reader, site: str) -> Response:
+    async def show(self, caller: Reader, site: str) -> Answer[shapes.Protection]:
         """Show who may see a site; no rules: as its `fazt.json` says."""
         return answer(_protection_json(await self._database.read(_kept, site)))
 
-    async def protect(self, caller: Admin, site: str, body: NewProtection, if_match: IfMatch = None) -> Response:
+    async def protect(
+        self, caller: Admin, site: str, body: NewProtection, if_match: IfMatch = None
+    ) -> Answer[shapes.Protection]:
         """Let only some see a site, or some of its paths; counts for every request after this answer.
 
         With `If-Match` only where the rules are of that revision until then.
@@ -107,19 +111,19 @@ class ProtectionCalls:
         await self._audit.write(caller, act, _put, site, to_json(rules), seen)
         return answer(_protection_json(to_json(rules)))
 
-    async def open(self, caller: Admin, site: str, if_match: IfMatch = None) -> Response:
+    async def open(self, caller: Admin, site: str, if_match: IfMatch = None) -> NoContent:
         """Forget these rules; what `fazt.json` says counts again. `If-Match` as for setting them."""
         seen = seen_revision(if_match)
         act = Act("protection.remove", site, site, _look(site))
         await self._audit.write(caller, act, _remove, site, seen)
-        return no_content()
+        return NoContent()
 
-    async def list_shares(self, caller: Reader, site: str) -> Response:
+    async def list_shares(self, caller: Reader, site: str) -> Answer[Page[shapes.Share]]:
         """List the share links of a site, newest first."""
         found = await self._database.read(_shares, site)
-        return answer({"items": [_share_json(share) for share in found], "next": None})
+        return answer(whole_list([_share_json(share) for share in found]))
 
-    async def share(self, caller: Deployer, site: str, body: NewShare) -> Response:
+    async def share(self, caller: Deployer, site: str, body: NewShare) -> Answer[shapes.MadeShare]:
         """Make a share link; it is told in this answer and never again."""
         check_paths([body.path], lambda message: refuse_input(message, "path"))
         version = None if body.version is None else await self._database.read(_version, site, body.version)
@@ -138,14 +142,14 @@ class ProtectionCalls:
             now_ms() + body.expires_in_s * 1000,
         )
         base = self._hosting.site_url(site) if version is None else self._hosting.preview_url(site, version)
-        return answer(_share_json(made) | {"url": f"{base.rstrip('/')}{SHARE}{secret}"}, 201)
+        return answer({**_share_json(made), "url": f"{base.rstrip('/')}{SHARE}{secret}"}, 201)
 
-    async def revoke(self, caller: Deployer, site: str, id: str) -> Response:
+    async def revoke(self, caller: Deployer, site: str, id: str) -> NoContent:
         """Revoke a share link."""
         await self._audit.write(caller, Act("share.remove", id, site), protection.remove_share, site, id)
-        return no_content()
+        return NoContent()
 
-    async def let_in(self, caller: Reader, site: str, body: Entry) -> Response:
+    async def let_in(self, caller: Reader, site: str, body: Entry) -> Answer[shapes.Url]:
         """Give a user the address at which they may see a site, once and soon."""
         url, site_id, key = await self._database.read(self._entry, site, body.host)
         code = passes.sign(key, Pass(site_id, ("users", new_id()), now_ms() + CODE_S * 1000, "code"))
@@ -205,7 +209,7 @@ def _remove(connection: apsw.Connection, name: str, seen: str | None) -> None:
     protection.remove_rules(connection, name)
 
 
-def _protection_json(kept: bytes | None) -> dict[str, Any]:
+def _protection_json(kept: bytes | None) -> shapes.Protection:
     return {"rules": [_rule_json(rule) for rule in _rules(kept)], "revision": revision_of(kept)}
 
 
@@ -226,7 +230,7 @@ def _version(connection: apsw.Connection, name: str, prefix: str) -> str:
     return deploy.find_version(connection, sites.get(connection, name), prefix).id
 
 
-def _rule_json(rule: Rule) -> dict[str, Any]:
+def _rule_json(rule: Rule) -> shapes.Rule:
     return {
         "paths": list(rule.paths),
         "password": rule.password is not None or rule.secret is not None,
@@ -236,7 +240,14 @@ def _rule_json(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _share_json(share: Share) -> dict[str, Any]:
-    times = {"created_at": iso(share.created_at), "expires_at": iso(share.expires_at)}
-    about = {"id": share.id, "path": share.path, "version": share.version, "label": share.label}
-    return {**about, "made_by": share.made_by, **times, "uses": share.uses}
+def _share_json(share: Share) -> shapes.Share:
+    return {
+        "id": share.id,
+        "path": share.path,
+        "version": share.version,
+        "label": share.label,
+        "made_by": share.made_by,
+        "created_at": iso(share.created_at),
+        "expires_at": iso(share.expires_at),
+        "uses": share.uses,
+    }

@@ -9,6 +9,7 @@ from typing import Any
 
 import apsw
 
+from fazt.api import shapes
 from fazt.api.auditing import Act, note
 from fazt.api.collection import Collector
 from fazt.api.preconditions import check_is_live, live_id
@@ -25,6 +26,8 @@ from fazt.store import programs
 from fazt.store.blobs import Missing
 from fazt.store.database import Database
 
+# What a call that deploys answers where it made no version, since all was as it is already (or for `dry_run`)
+UNCHANGED: dict[int | str, dict[str, Any]] = {200: {"description": "Nothing was made"}}
 Compile = Callable[[Mapping[str, bytes], Sequence[str]], Awaitable[Program]]
 
 
@@ -85,7 +88,7 @@ class Publisher:
         cron = await self._database.read(_cron_handlers, wanted)
         return (await self._compile(hashes, cron)).to_bytes()
 
-    def as_json(self, done: Deployed) -> dict[str, Any]:
+    def as_json(self, done: Deployed) -> shapes.Deployed:
         """Return what a deploy did, as JSON has it."""
         return {
             "site": done.site.name,

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import apsw
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from fazt import __version__
+from fazt.api import shapes
 from fazt.api.access import Anybody, SignedIn, address_of
-from fazt.api.answers import answer, no_content, user_json
+from fazt.api.answers import Answer, NoContent, answer, user_json
 from fazt.api.auditing import Act, Audit, note
 from fazt.auth import totp
 from fazt.auth.attempts import Attempts, neighbourhood
@@ -106,22 +107,25 @@ class SignInDesk:
             return WayIn(None, made)
         raise InvalidInput("An account is made with a `password`, or with the `id` and `credential` of a passkey.")
 
-    async def begin(self, user: User, request: Request, how: str, status: int = 200) -> Response:
+    async def begin(self, user: User, request: Request, how: str, status: int = 200) -> Answer[shapes.State]:
         """Begin a session of a user, and answer with its cookie; each sign-in has a secret of its own."""
         secret, address = new_secret(), address_of(request.scope)
         agent = request.headers.get("user-agent", "")[:LONGEST_AGENT]
         new = await self.database.write(_begin, user, hash_secret(secret), address, agent, how)
         if new and how != "setup":
             self._notify("sign_in", f"{user.name} signed in from a new place", f"From {address} by {how}\n{agent}")
-        made = answer({**self.state(), "state": "signed_in", "user": user_json(user)}, status)
+        made = answer(self.state(user), status)
         made.headers["Set-Cookie"] = set_cookie(secret)
         return made
 
-    def state(self) -> dict[str, Any]:
-        """Return what everybody may know."""
+    def state(self, user: User | None, *, owned: bool = True) -> shapes.State:
+        """Return what everybody may know, and who is signed in; `owned`: somebody has set the server up."""
         host = f"dashboard.{self.hosting.domain}"
-        about = {"domain": self.hosting.domain, "version": __version__, "url": self.hosting.url(host)}
-        return {"state": "signed_out", "user": None, "server": about}
+        url = self.hosting.url(host)
+        about: shapes.ServerName = {"domain": self.hosting.domain, "version": __version__, "url": url}
+        if user is not None:
+            return {"state": "signed_in", "user": user_json(user), "server": about}
+        return {"state": "signed_out" if owned else "setup", "user": None, "server": about}
 
 
 class SessionCalls:
@@ -140,15 +144,12 @@ class SessionCalls:
         app.add_api_route("/api/session", self.sign_out, methods=["DELETE"], status_code=204)
         app.add_api_route("/api/setup", self.set_up, methods=["POST"], status_code=201)
 
-    async def show(self, caller: Anybody) -> Response:
+    async def show(self, caller: Anybody) -> Answer[shapes.State]:
         """Tell who is signed in, or whether the server was never set up."""
         owned, user = await self._database.read(_who, None if caller is None else caller.user)
-        shown = {**self._desk.state(), "state": "signed_out" if owned else "setup"}
-        if user is not None:
-            shown |= {"state": "signed_in", "user": user_json(user)}
-        return answer(shown)
+        return answer(self._desk.state(user, owned=owned))
 
-    async def sign_in(self, caller: Anybody, request: Request, body: SignIn) -> Response:
+    async def sign_in(self, caller: Anybody, request: Request, body: SignIn) -> Answer[shapes.State]:
         """Sign in with a password."""
         self._desk.check_secure()
         address, name = address_of(request.scope), body.name.strip().lower()
@@ -170,15 +171,15 @@ class SessionCalls:
         attempts.succeeded(address, name)
         return await self._desk.begin(user, request, "password")
 
-    async def sign_out(self, caller: SignedIn) -> Response:
+    async def sign_out(self, caller: SignedIn) -> NoContent:
         """End this session."""
         act = Act("session.end", caller.actor.removeprefix("user:"))
         await self._audit.write(caller, act, sessions.remove, caller.session or "", caller.user or 0)
-        done = no_content()
+        done = NoContent()
         done.headers["Set-Cookie"] = clear_cookie()
         return done
 
-    async def set_up(self, caller: Anybody, request: Request, body: NewAccount) -> Response:
+    async def set_up(self, caller: Anybody, request: Request, body: NewAccount) -> Answer[shapes.State]:
         """Make the owner's account, with the secret of the link that the server printed."""
         self._desk.check_secure()
         address = address_of(request.scope)

@@ -6,12 +6,14 @@ Rule: a change is checked whole before anything of it is kept, and counts in thi
 from dataclasses import fields
 from typing import Annotated, Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt, StrictStr
 
+from fazt.api import shapes
 from fazt.api.access import Admin
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, number_cursor
+from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, answer, list_answer, number_cursor, whole_list
 from fazt.api.auditing import Act, Audit
+from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.auth.tokens import Principal
 from fazt.settings import LARGEST, LiveSettings, Settings, Value, check_value, find, variable
@@ -63,27 +65,27 @@ class SettingsCalls:
         app.add_api_route("/api/settings/{name}", self.set_one, methods=["PUT"])
         app.add_api_route("/api/settings/{name}", self.unset_one, methods=["DELETE"])
 
-    async def list_all(self, caller: Admin) -> Response:
+    async def list_all(self, caller: Admin) -> Answer[Page[shapes.Setting]]:
         """List all settings with what they are, what counts, and where that comes from."""
-        return answer({"items": [self._json(each.name) for each in fields(Settings)], "next": None})
+        return answer(whole_list([self._json(each.name) for each in fields(Settings)]))
 
-    async def show(self, caller: Admin, name: str) -> Response:
+    async def show(self, caller: Admin, name: str) -> Answer[shapes.Setting]:
         """Show a setting, and what each source says of it."""
         return answer(self._json(name))
 
-    async def set_one(self, caller: Admin, name: str, body: NewSetting) -> Response:
+    async def set_one(self, caller: Admin, name: str, body: NewSetting) -> Answer[shapes.Setting]:
         """Set a setting."""
         value = check_value(name, body.value)
         await self._write(caller, name, store.change, {name: value})
         return answer(self._json(name))
 
-    async def unset_one(self, caller: Admin, name: str) -> Response:
+    async def unset_one(self, caller: Admin, name: str) -> Answer[shapes.Setting]:
         """Set a setting back to its default."""
         find(name)
         await self._write(caller, name, store.change, {name: None})
         return answer(self._json(name))
 
-    async def change(self, caller: Admin, body: NewSettings) -> Response:
+    async def change(self, caller: Admin, body: NewSettings) -> Answer[Page[shapes.Setting]]:
         """Set several settings at once: all of them, or none where one cannot be."""
         wanted = {name: None if value is None else check_value(name, value) for name, value in body.values.items()}
         for name in wanted:
@@ -95,12 +97,14 @@ class SettingsCalls:
             await self._write(caller, "", store.change, wanted)
         return await self.list_all(caller)
 
-    async def history(self, caller: Admin, limit: Limit = DEFAULT_ITEMS, after: After = None) -> Response:
+    async def history(
+        self, caller: Admin, limit: Limit = DEFAULT_ITEMS, after: After = None
+    ) -> Answer[Page[shapes.SettingChange]]:
         """List the changes of the settings, newest first."""
         found = await self._database.read(store.history, number_cursor(after), limit + 1)
         return answer(list_answer(found, limit, _change_json, lambda change: str(change.number)))
 
-    async def roll_back(self, caller: Admin, body: Return) -> Response:
+    async def roll_back(self, caller: Admin, body: Return) -> Answer[Page[shapes.Setting]]:
         """Set everything as it was before."""
         await self._write(caller, "", store.roll_back, body.number)
         return await self.list_all(caller)
@@ -110,15 +114,16 @@ class SettingsCalls:
         await self._audit.write(caller, act, function, caller.actor, wanted)
         self._live.take(await self._database.read(store.find_all))
 
-    def _json(self, name: str) -> dict[str, Any]:
+    def _json(self, name: str) -> shapes.Setting:
         setting, said = find(name), self._live.because(name)
         counts = next(each for each in said if each.value is not None)
         about = setting.metadata
+        default: Value = getattr(Settings(), name)
         value: Value = getattr(self._live.now, name)
         return {
             "name": name,
-            "type": type(setting.default).__name__,
-            "default": setting.default,
+            "type": type(default).__name__,
+            "default": default,
             "value": value,
             "unit": about["unit"],
             "help": about["help"],
@@ -127,13 +132,15 @@ class SettingsCalls:
             "high": None if about["high"] >= LARGEST else about["high"],
             "variable": variable(name),
             "source": counts.source,
-            "because": [each._asdict() for each in said],
+            "because": [{"source": each.source, "value": each.value} for each in said],
             "live": about["live"],
             "restart_needed": name in self._live.waiting,
             "editable": counts.source in ("database", "default"),
         }
 
 
-def _change_json(change: SettingChange) -> dict[str, Any]:
-    changed = [{"name": name, "before": old, "after": new} for name, (old, new) in sorted(change.changed.items())]
+def _change_json(change: SettingChange) -> shapes.SettingChange:
+    changed: list[shapes.ChangedSetting] = [
+        {"name": name, "before": old, "after": new} for name, (old, new) in sorted(change.changed.items())
+    ]
     return {"number": change.number, "at": iso(change.at), "actor": change.actor, "changed": changed}

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from typing import Any
 
 import apsw
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict
 
+from fazt.api import shapes
 from fazt.api.access import Admin, FilteredAdmin, FilteredReader, Reader, check
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, no_content, site_json
+from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer, list_answer, site_json
 from fazt.api.auditing import Act, Audit, Look
+from fazt.api.shapes import Page
 from fazt.errors import InvalidInput
 from fazt.sites.hosting import Hosting
 from fazt.sites.names import check_site_name
@@ -49,21 +51,23 @@ class Sites:
         app.add_api_route("/api/sites/{site}", self.change, methods=["PATCH"])
         app.add_api_route("/api/sites/{site}", self.remove, methods=["DELETE"], status_code=204)
 
-    async def list_page(self, caller: FilteredReader, limit: Limit = DEFAULT_ITEMS, after: After = None) -> Response:
+    async def list_page(
+        self, caller: FilteredReader, limit: Limit = DEFAULT_ITEMS, after: After = None
+    ) -> Answer[Page[shapes.Site]]:
         """List the sites in order of their names."""
         return answer(await self._database.read(self._list, caller.sites, after, limit))
 
-    async def create(self, caller: FilteredAdmin, body: NewSite) -> Response:
+    async def create(self, caller: FilteredAdmin, body: NewSite) -> Answer[shapes.Site]:
         """Make a site without any version."""
         name = check_site_name(body.name)
         check(caller, "admin", name)
         return answer(await self._audit.write(caller, Act("site.create", name, name), self._create, name), 201)
 
-    async def show(self, caller: Reader, site: str) -> Response:
+    async def show(self, caller: Reader, site: str) -> Answer[shapes.Site]:
         """Show a site."""
         return answer(await self._database.read(self._show, site))
 
-    async def change(self, caller: Admin, site: str, body: SiteChange) -> Response:
+    async def change(self, caller: Admin, site: str, body: SiteChange) -> Answer[shapes.Site]:
         """Rename a site, lock or unlock it."""
         if body.name is None and body.locked is None:
             raise InvalidInput("Say what is to change: `name`, `locked`, or both.")
@@ -74,13 +78,15 @@ class Sites:
         act = Act("site.change", site, site, _look(name or site, site))
         return answer(await self._audit.write(caller, act, self._change, site, name, body.locked))
 
-    async def remove(self, caller: Admin, site: str) -> Response:
+    async def remove(self, caller: Admin, site: str) -> NoContent:
         """Delete a site with its versions."""
         await self._audit.write(caller, Act("site.remove", site, site, _look(site)), sites.remove, site)
         self._collect()
-        return no_content()
+        return NoContent()
 
-    def _list(self, connection: apsw.Connection, only: frozenset[str] | None, after: str | None, limit: int) -> Any:
+    def _list(
+        self, connection: apsw.Connection, only: frozenset[str] | None, after: str | None, limit: int
+    ) -> Page[shapes.Site]:
         if only is None:
             found = sites.list_page(connection, after, limit + 1)
         else:
@@ -90,13 +96,13 @@ class Sites:
             found, limit, lambda site: site_json(connection, self._hosting, site), lambda site: site.name
         )
 
-    def _create(self, connection: apsw.Connection, name: str) -> Any:
+    def _create(self, connection: apsw.Connection, name: str) -> shapes.Site:
         return site_json(connection, self._hosting, sites.create(connection, name))
 
-    def _show(self, connection: apsw.Connection, name: str) -> Any:
+    def _show(self, connection: apsw.Connection, name: str) -> shapes.Site:
         return site_json(connection, self._hosting, sites.get(connection, name))
 
-    def _change(self, connection: apsw.Connection, name: str, new_name: str | None, locked: bool | None) -> Any:
+    def _change(self, connection: apsw.Connection, name: str, new_name: str | None, locked: bool | None) -> shapes.Site:
         site = sites.get(connection, name)
         if locked is False:
             site = sites.set_locked(connection, name, False)

@@ -6,14 +6,15 @@ Rule: requests, bytes, statuses and latencies are exact; views and what goes wit
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import apsw
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query
 
 from fazt._speedups.statistics import add_latencies
+from fazt.api import shapes
 from fazt.api.access import FilteredReader, Reader
-from fazt.api.answers import answer
+from fazt.api.answers import Answer, answer
 from fazt.api.history import History
 from fazt.api.status import STATUS_GROUPS, percentile_ms
 from fazt.api.times import iso
@@ -37,17 +38,6 @@ LATEST_MS = 221_845_392_000_000  # of the year 9000: steps behind a time are tim
 MOST_NAMES = 100
 MOST_SITES = 100
 OTHERS = "other"
-LISTS = {
-    "page": "pages",
-    "missing": "missing",
-    "referrer": "referrers",
-    "browser": "browsers",
-    "system": "systems",
-    "device": "devices",
-    "country": "countries",
-    "event": "events",
-}
-assert LISTS.keys() == set(KINDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +60,7 @@ class Span:
             return self.first, self.end
         return self.first // HOURS_A_DAY, -(-self.end // HOURS_A_DAY)
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> shapes.Span:
         """Return it as JSON has it."""
         return {"from": iso(self.first * self.step_ms), "to": iso(self.end * self.step_ms), "step": self.step}
 
@@ -94,7 +84,7 @@ class Statistics:
         since: Annotated[Moment, Query(alias="from")] = None,
         to: Moment = None,
         step: Step | None = None,
-    ) -> Response:
+    ) -> Answer[shapes.ServerStatistics]:
         """Show what the whole server has served (or those of its sites that are the caller's), and which sites most."""
         span = read_span(since, to, step, now_ms())
         await self._freshen()
@@ -107,7 +97,7 @@ class Statistics:
         since: Annotated[Moment, Query(alias="from")] = None,
         to: Moment = None,
         step: Step | None = None,
-    ) -> Response:
+    ) -> Answer[shapes.SiteStatistics]:
         """Show what a site has served, and who came."""
         span = read_span(since, to, step, now_ms())
         await self._freshen()
@@ -147,20 +137,29 @@ def _moment(name: str, text: str) -> int:
     return at_ms
 
 
-def _of_site(connection: apsw.Connection, site: str, span: Span) -> Any:
+def _of_site(connection: apsw.Connection, site: str, span: Span) -> shapes.SiteStatistics:
     sites.get(connection, site)
     parts = find_parts(connection, [site], span)
     names = visits.between(connection, site, *span.days, KINDS, MOST_NAMES)
     totals = totals_json(parts, _visitors(connection, [site], span, parts))
-    return (
-        span.as_json()
-        | {"totals": totals, "series": _series(span, parts)}
-        | {LISTS[kind]: _names_json(found) for kind, found in names.items()}
-        | {"statuses": _statuses_json(parts)}
-    )
+    lists = {kind: _names_json(found) for kind, found in names.items()}
+    return {
+        **span.as_json(),
+        "totals": totals,
+        "series": _series(span, parts),
+        "statuses": _statuses_json(parts),
+        "pages": lists["page"],
+        "missing": lists["missing"],
+        "referrers": lists["referrer"],
+        "browsers": lists["browser"],
+        "systems": lists["system"],
+        "devices": lists["device"],
+        "countries": lists["country"],
+        "events": lists["event"],
+    }
 
 
-def _of_all(connection: apsw.Connection, caller: Principal, span: Span) -> Any:
+def _of_all(connection: apsw.Connection, caller: Principal, span: Span) -> shapes.ServerStatistics:
     mine = None if caller.sites is None else sorted(caller.sites)
     names = [EVERYWHERE] if mine is None else mine
     parts = find_parts(connection, names, span)
@@ -168,12 +167,13 @@ def _of_all(connection: apsw.Connection, caller: Principal, span: Span) -> Any:
     by_site: dict[str, list[Counted]] = {name: [] for name in busiest}
     for part in find_parts(connection, busiest, Span("day", *span.days)):
         by_site[part.site].append(part)
-    return span.as_json() | {
+    return {
+        **span.as_json(),
         "totals": totals_json(parts, _visitors(connection, names, span, parts)),
         "series": _series(span, parts),
         "statuses": _statuses_json(parts),
         "sites": [
-            {"name": name} | totals_json(own, sum(part.visitors for part in own)) for name, own in by_site.items()
+            {"name": name, **totals_json(own, sum(part.visitors for part in own))} for name, own in by_site.items()
         ],
     }
 
@@ -198,7 +198,7 @@ def _visitors(connection: apsw.Connection, names: Sequence[str], span: Span, par
     return sum(min(count, whole.get(day, count)) for day, count in by_day.items())
 
 
-def totals_json(parts: Sequence[Counted], visitors: int) -> dict[str, Any]:
+def totals_json(parts: Sequence[Counted], visitors: int) -> shapes.Totals:
     """Return sums as JSON has them; `errors` are answers of 500 and above."""
     latency = add_latencies([part.latency for part in parts])
     return {
@@ -215,15 +215,16 @@ def totals_json(parts: Sequence[Counted], visitors: int) -> dict[str, Any]:
     }
 
 
-def _series(span: Span, parts: Iterable[Counted]) -> list[dict[str, Any]]:
+def _series(span: Span, parts: Iterable[Counted]) -> list[shapes.Point]:
     by_step: dict[int, list[Counted]] = {at: [] for at in range(span.first, span.end)}
     for part in parts:
         by_step[part.at].append(part)
-    return [{"at": iso(at * span.step_ms)} | _point(own) for at, own in by_step.items()]
+    return [_point(at * span.step_ms, own) for at, own in by_step.items()]
 
 
-def _point(parts: list[Counted]) -> dict[str, Any]:
+def _point(at_ms: int, parts: list[Counted]) -> shapes.Point:
     return {
+        "at": iso(at_ms),
         "views": sum(part.views for part in parts),
         "visitors": sum(part.visitors for part in parts),
         "requests": sum(part.requests for part in parts),
@@ -233,10 +234,10 @@ def _point(parts: list[Counted]) -> dict[str, Any]:
     }
 
 
-def _names_json(found: Iterable[tuple[str, int]]) -> list[dict[str, Any]]:
+def _names_json(found: Iterable[tuple[str, int]]) -> list[shapes.Count]:
     return [{"name": OTHERS if name == visits.OTHERS else name, "count": count} for name, count in found]
 
 
-def _statuses_json(parts: Sequence[Counted]) -> list[dict[str, Any]]:
+def _statuses_json(parts: Sequence[Counted]) -> list[shapes.Count]:
     counts = [sum(part.statuses[place] for part in parts) for place in range(len(STATUS_GROUPS))]
     return [{"name": name, "count": count} for name, count in zip(STATUS_GROUPS, counts, strict=True) if count]

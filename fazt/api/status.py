@@ -6,20 +6,20 @@ import os
 import resource
 import struct
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
 import apsw
-from fastapi import FastAPI, Query, Response
+from fastapi import FastAPI, Query
 
 from fazt import __version__
 from fazt._speedups.hosts import normalise
 from fazt._speedups.pages import Pages
 from fazt._speedups.statistics import Counters, SiteState, bucket_limit_ns
+from fazt.api import shapes
 from fazt.api.access import Admin, FilteredReader, Reader, check
-from fazt.api.answers import answer, no_content
+from fazt.api.answers import Answer, NoContent, answer
 from fazt.api.function_parts import FunctionParts
 from fazt.api.times import iso
 from fazt.auth.tokens import Principal
@@ -61,7 +61,7 @@ class Status:
         app.add_api_route("/api/cache", self.clear_cache, methods=["DELETE"], status_code=204)
         app.add_api_route("/api/route", self.explain, methods=["GET"])
 
-    async def show(self, caller: Reader) -> Response:
+    async def show(self, caller: Reader) -> Answer[shapes.Status]:
         """Show what the server holds and how it is doing."""
         holds = await self._database.read(_holds)
         busiest = await asyncio.to_thread(busiest_sites, self._pages.sites())
@@ -75,40 +75,66 @@ class Status:
                 "database": {"path": str(self._database.path), "bytes": self._database.file_bytes(), **holds},
                 "memory_bytes": resident_bytes(),
                 "connections": self._connections(),
-                "cache": self._pages.statistics()._asdict(),
-                "spill": asdict(self._spill.statistics()),
+                "cache": self._cache_json(),
+                "spill": self._spill_json(),
                 "sites": busiest,
                 "functions": self._functions.as_json(),
             }
         )
 
-    async def show_cache(self, caller: Reader) -> Response:
+    async def show_cache(self, caller: Reader) -> Answer[shapes.Caches]:
         """Show how full the caches are and how often they help."""
-        return answer({"pages": self._pages.statistics()._asdict(), "spill": asdict(self._spill.statistics())})
+        return answer({"pages": self._cache_json(), "spill": self._spill_json()})
 
-    async def clear_cache(self, caller: Admin) -> Response:
+    def _cache_json(self) -> shapes.Cache:
+        found = self._pages.statistics()
+        return {
+            "entries": found.entries,
+            "negative_entries": found.negative_entries,
+            "bytes": found.bytes,
+            "max_bytes": found.max_bytes,
+            "hits": found.hits,
+            "misses": found.misses,
+            "evictions": found.evictions,
+            "stale": found.stale,
+        }
+
+    def _spill_json(self) -> shapes.Spill:
+        found = self._spill.statistics()
+        return {
+            "files": found.files,
+            "bytes": found.bytes,
+            "max_bytes": found.max_bytes,
+            "hits": found.hits,
+            "misses": found.misses,
+            "copies": found.copies,
+        }
+
+    async def clear_cache(self, caller: Admin) -> NoContent:
         """Empty the caches; they fill again as pages are asked for."""
         self._pages.clear()
         await asyncio.to_thread(self._spill.clear)
-        return no_content()
+        return NoContent()
 
-    async def explain(self, caller: FilteredReader, url: Annotated[str, Query(max_length=8192)]) -> Response:
+    async def explain(
+        self, caller: FilteredReader, url: Annotated[str, Query(max_length=8192)]
+    ) -> Answer[shapes.Route]:
         """Explain what a URL is answered with."""
         return answer(await self._database.read(self._explain, caller, url))
 
-    def _explain(self, connection: apsw.Connection, caller: Principal, url: str) -> Any:
+    def _explain(self, connection: apsw.Connection, caller: Principal, url: str) -> shapes.Route:
         found = explain(connection, self._hosting, url)
         if caller.sites is not None:
             host = normalise(urlsplit(url if "://" in url else f"//{url}").netloc.encode("ascii", "replace"))
             check(caller, "read", self._hosting.place(connection, host or "").site)
         return {
             "url": found.url,
-            "steps": [asdict(step) for step in found.steps],
+            "steps": [{"step": each.step, "result": each.result} for each in found.steps],
             "answer": {"status": found.status, "file": found.file, "headers": found.headers},
         }
 
 
-def _holds(connection: apsw.Connection) -> dict[str, int]:
+def _holds(connection: apsw.Connection) -> shapes.Holdings:
     """Return the numbers of what the database holds."""
     blob_count, blob_bytes = blobs.totals(connection)
     return {
@@ -119,7 +145,7 @@ def _holds(connection: apsw.Connection) -> dict[str, int]:
     }
 
 
-def busiest_sites(states: list[SiteState]) -> list[dict[str, Any]]:
+def busiest_sites(states: list[SiteState]) -> list[shapes.SiteTraffic]:
     """Return the sites with most requests since the server started, as JSON has them."""
     totals = [(state.name, state.totals()) for state in states]
     asked = [(name, counters) for name, counters in totals if counters.requests]
@@ -129,7 +155,7 @@ def busiest_sites(states: list[SiteState]) -> list[dict[str, Any]]:
     ]
 
 
-def _site_json(name: str, counters: Counters) -> dict[str, Any]:
+def _site_json(name: str, counters: Counters) -> shapes.SiteTraffic:
     return {
         "name": name,
         "requests": counters.requests,

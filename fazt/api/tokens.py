@@ -1,15 +1,17 @@
 """`/api/tokens`: keys for this API."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import apsw
 import orjson
-from fastapi import FastAPI, Response
+from fastapi import FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
+from fazt.api import shapes
 from fazt.api.access import Admin
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, no_content, token_json
+from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer, list_answer, token_json
 from fazt.api.auditing import Act, Audit, note
+from fazt.api.shapes import Page
 from fazt.auth.tokens import ACTIONS, Principal, hash_token, new_token, token_id
 from fazt.errors import Conflict
 from fazt.sites.names import check_site_name
@@ -44,22 +46,24 @@ class Tokens:
         app.add_api_route("/api/tokens", self.create, methods=["POST"], status_code=201)
         app.add_api_route("/api/tokens/{id}", self.remove, methods=["DELETE"], status_code=204)
 
-    async def list_page(self, caller: Admin, limit: Limit = DEFAULT_ITEMS, after: After = None) -> Response:
+    async def list_page(
+        self, caller: Admin, limit: Limit = DEFAULT_ITEMS, after: After = None
+    ) -> Answer[Page[shapes.Token]]:
         """List the tokens."""
         return answer(await self._database.read(_list, after, limit))
 
-    async def create(self, caller: Admin, body: NewToken) -> Response:
+    async def create(self, caller: Admin, body: NewToken) -> Answer[shapes.MadeToken]:
         """Make a token; its secret is told in this answer and never again."""
         secret, token = await self._database.write(_create, caller, body)
-        return answer(token_json(token) | {"token": secret}, 201)
+        return answer({**token_json(token), "token": secret}, 201)
 
-    async def remove(self, caller: Admin, id: str) -> Response:
+    async def remove(self, caller: Admin, id: str) -> NoContent:
         """Revoke a token."""
         await self._audit.write(caller, Act("token.remove", id), tokens.remove, id)
-        return no_content()
+        return NoContent()
 
 
-def _list(connection: apsw.Connection, after: str | None, limit: int) -> Any:
+def _list(connection: apsw.Connection, after: str | None, limit: int) -> Page[shapes.Token]:
     return list_answer(tokens.list_page(connection, after, limit + 1), limit, token_json, lambda token: token.id)
 
 

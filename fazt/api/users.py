@@ -6,13 +6,15 @@ Rule: an invite makes one account, however many try at the same time; only an ow
 from typing import Annotated, Any
 
 import apsw
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
+from fazt.api import shapes
 from fazt.api.access import Admin, Anybody, address_of
-from fazt.api.answers import DEFAULT_ITEMS, After, Limit, answer, list_answer, no_content, user_json
+from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer, list_answer, user_json
 from fazt.api.auditing import Act, Audit, note
 from fazt.api.session import Name, NewAccount, Password, SignInDesk, WayIn, add_user
+from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.auth.cookies import hash_secret, new_id, new_secret
 from fazt.auth.passwords import check_choice
@@ -82,12 +84,14 @@ class UserCalls:
         app.add_api_route("/api/invites/{id}", self.remove_invite, methods=["DELETE"], status_code=204)
         app.add_api_route("/api/setup/link", self.setup_link, methods=["POST"])
 
-    async def list_page(self, caller: Admin, limit: Limit = DEFAULT_ITEMS, after: After = None) -> Response:
+    async def list_page(
+        self, caller: Admin, limit: Limit = DEFAULT_ITEMS, after: After = None
+    ) -> Answer[Page[shapes.User]]:
         """List the users."""
         found = await self._database.read(users.list_page, after, limit + 1)
         return answer(list_answer(found, limit, user_json, lambda user: user.name))
 
-    async def create(self, caller: Admin, body: NewUser) -> Response:
+    async def create(self, caller: Admin, body: NewUser) -> Answer[shapes.User]:
         """Make an account with its password; an invite lets its bearer choose one."""
         name, sites = check_user_name(body.name), _sites(body.sites)
         check_role(body.role, sites)
@@ -98,7 +102,7 @@ class UserCalls:
         user = await self._audit.write(caller, act, users.add, name, body.role, sites, hashed)
         return answer(user_json(user), 201)
 
-    async def change(self, caller: Admin, name: str, body: UserChange) -> Response:
+    async def change(self, caller: Admin, name: str, body: UserChange) -> Answer[shapes.User]:
         """Give a user another role or a new password; their sessions end."""
         if body.role is None and body.password is None:
             raise InvalidInput("Say what is to change: `role` (with its `sites`), `password`, or both.")
@@ -112,22 +116,24 @@ class UserCalls:
         act = Act("user.change", name, look=_look(name))
         return answer(user_json(await self._audit.write(caller, act, _change, caller, name, body.role, sites, hashed)))
 
-    async def remove(self, caller: Admin, name: str) -> Response:
+    async def remove(self, caller: Admin, name: str) -> NoContent:
         """Remove a user; their sessions end at once."""
         await self._audit.write(caller, Act("user.remove", name, look=_look(name)), _remove, caller, name)
-        return no_content()
+        return NoContent()
 
-    async def end_sessions(self, caller: Admin, name: str) -> Response:
+    async def end_sessions(self, caller: Admin, name: str) -> NoContent:
         """End all sessions of a user."""
         await self._audit.write(caller, Act("session.end", f"all of {name}"), _end_sessions, caller, name)
-        return no_content()
+        return NoContent()
 
-    async def list_invites(self, caller: Admin, limit: Limit = DEFAULT_ITEMS, after: After = None) -> Response:
+    async def list_invites(
+        self, caller: Admin, limit: Limit = DEFAULT_ITEMS, after: After = None
+    ) -> Answer[Page[shapes.Invite]]:
         """List the invites that still hold."""
         found = await self._database.read(sessions.list_invites, after, limit + 1)
         return answer(list_answer(found, limit, _invite_json, lambda invite: invite.id))
 
-    async def invite(self, caller: Admin, body: NewInvite) -> Response:
+    async def invite(self, caller: Admin, body: NewInvite) -> Answer[shapes.MadeInvite]:
         """Make a link that makes one account; its secret is told in this answer and never again."""
         sites = _sites(body.sites)
         check_role(body.role, sites)
@@ -146,9 +152,9 @@ class UserCalls:
             expires_at,
         )
         url = self._desk.hosting.url(f"dashboard.{self._desk.hosting.domain}")
-        return answer(_invite_json(made) | {"secret": secret, "url": f"{url}#/invite/{secret}"}, 201)
+        return answer({**_invite_json(made), "secret": secret, "url": f"{url}#/invite/{secret}"}, 201)
 
-    async def redeem(self, caller: Anybody, request: Request, body: NewAccount) -> Response:
+    async def redeem(self, caller: Anybody, request: Request, body: NewAccount) -> Answer[shapes.State]:
         """Make the account that an invite is for, and sign in."""
         self._desk.check_secure()
         address = address_of(request.scope)
@@ -162,12 +168,12 @@ class UserCalls:
         self._desk.attempts.succeeded(address)
         return await self._desk.begin(user, request, "invite", 201)
 
-    async def remove_invite(self, caller: Admin, id: str) -> Response:
+    async def remove_invite(self, caller: Admin, id: str) -> NoContent:
         """Take an invite back."""
         await self._audit.write(caller, Act("invite.remove", id), sessions.remove_invite, id)
-        return no_content()
+        return NoContent()
 
-    async def setup_link(self, caller: Admin) -> Response:
+    async def setup_link(self, caller: Admin) -> Answer[shapes.Url]:
         """Make a new one-time link with which the owner's account is made."""
         if await self._database.read(users.has_owner):
             raise Conflict("This server has an owner already. `fazt user create` invites others.")
@@ -227,7 +233,7 @@ def _redeem(connection: apsw.Connection, hash: bytes, name: str, way: WayIn, add
     return user
 
 
-def _invite_json(invite: Invite) -> dict[str, Any]:
+def _invite_json(invite: Invite) -> shapes.Invite:
     return {
         "id": invite.id,
         "role": invite.role,

@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import orjson
 
@@ -33,6 +33,13 @@ class NewPasskey:
     id: str
     public_key: bytes
     sign_count: int
+
+
+class Asked(TypedDict):
+    """What a browser is asked (WebAuthn Level 3, 5.4 and 5.5), and the id under which it answers."""
+
+    id: str
+    options: dict[str, Any]
 
 
 class Passkeys:
@@ -75,7 +82,7 @@ class Passkeys:
 
     # --- making one ---
 
-    def ask_for_new(self, subject: str, name: str, known: list[str]) -> dict[str, Any]:
+    def ask_for_new(self, subject: str, name: str, known: list[str]) -> Asked:
         """Return what a browser needs to make a passkey for a user; `known` are the ids of those they have."""
         # The library and what it needs take longer to load than all the rest of signing in.
         from webauthn import generate_registration_options, options_to_json
@@ -117,7 +124,7 @@ class Passkeys:
 
     # --- using one ---
 
-    def ask(self) -> dict[str, Any]:
+    def ask(self) -> Asked:
         """Return what a browser needs to sign in: whichever passkey of this host the user chooses.
 
         No name is asked for and no passkey is listed, so that nobody learns who has any.

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import orjson
+from answer_shapes import DESCRIPTION, Shapes
 
 from fazt._speedups.pages import Pages
 from fazt._speedups.statistics import AccessRing
@@ -34,6 +35,7 @@ CHUNK = 262_144
 PACK = "application/x-fazt-pack"
 ORIGIN = "http://dashboard.localhost:4698"
 PASSWORD = "a long night of rain"
+SHAPES = Shapes()
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +143,22 @@ class Api:
             sent.append(message)
 
         await self.app(make_scope(method, target, fields, uid), receive, send)
-        return Answer(
+        answer = Answer(
             sent[0]["status"],
             {name.decode().lower(): value.decode("latin-1") for name, value in sent[0]["headers"]},
             b"".join(bytes(message.get("body", b"")) for message in sent[1:]),
         )
+        if answer.status < 300 and answer.headers.get("content-type") == "application/json":
+            await self._check(method, unquote(target.partition("?")[0], errors="replace"), answer)
+        return answer
+
+    async def _check(self, method: str, path: str, answer: Answer) -> None:
+        """Assert that an answer has the shape that is described."""
+        if path == DESCRIPTION:
+            return
+        if not SHAPES.knows(path):
+            SHAPES.learn((await self.call("GET", DESCRIPTION, None, None, os.getuid(), ())).json)
+        SHAPES.check(method, path, answer.status, answer.json)
 
     def deploy(self, site: str, files: dict[str, bytes], *, token: str | None = None, **more: Any) -> Answer:
         """Deploy as the command line does: ask, send what is missing, ask again."""

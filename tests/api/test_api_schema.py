@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import orjson
 import pytest
 import schemathesis
+from answer_shapes import Shapes
 from api_calls import Answer, Api, opened
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
@@ -184,3 +185,32 @@ def encode(value: Any) -> bytes:
 
 def _is_field(text: str) -> bool:
     return all("\x20" <= letter <= "\xff" for letter in text)
+
+
+def test_every_answer_in_json_is_described(api: Api) -> None:
+    described = api.ask("GET", "/api/openapi.json").json
+    bare = []
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            good = {status: each for status, each in operation["responses"].items() if status.startswith("2")}
+            assert good, (method, path)
+            for status, response in good.items():
+                schemas = [kind.get("schema") for kind in response.get("content", {}).values()]
+                if status != "204" and not (schemas and all(schemas)):
+                    bare.append(f"{method} {path} {status}")
+    assert not bare
+    site = described["components"]["schemas"]["Site"]
+    assert site["properties"]["created_at"] == {"type": "string", "format": "date-time", "title": "Created At"}
+    assert "live_version" in site["required"]
+
+
+def test_the_helper_notices_an_answer_that_is_not_as_described(api: Api) -> None:
+    shapes = Shapes()
+    shapes.learn(api.ask("GET", "/api/openapi.json").json)
+    shown = api.ask("GET", "/api/sites/blog").json
+    shapes.check("GET", "/api/sites/blog", 200, shown)
+    for wrong in ({**shown, "more": 1}, {**shown, "files": "1"}, {n: v for n, v in shown.items() if n != "url"}):
+        with pytest.raises(AssertionError, match="GET /api/sites/"):
+            shapes.check("GET", "/api/sites/blog", 200, wrong)
+    with pytest.raises(AssertionError, match="not described"):
+        shapes.check("GET", "/api/sites/blog", 201, shown)
