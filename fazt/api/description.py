@@ -117,6 +117,7 @@ def sends(*kinds: str) -> dict[int | str, Schema]:
 def _complete(operation: dict[str, Any], method: str, route: APIRoute) -> None:
     """Add what belongs to every operation."""
     who = who_may(route)
+    operation["summary"], operation["description"] = _in_short(operation["description"])
     operation["tags"] = [tag_of(route.path_format)]
     operation["operationId"] = _operation_id(method, route)
     operation["x-fazt-action"] = who
@@ -127,6 +128,12 @@ def _complete(operation: dict[str, Any], method: str, route: APIRoute) -> None:
     operation["responses"].pop("422", None)
     operation["responses"]["4XX"] = FAILED
     operation["responses"]["5XX"] = FAILED
+
+
+def _in_short(description: str) -> tuple[str, str]:
+    """Return the first sentence of what a call does, and all of it on one line."""
+    whole = " ".join(description.split())
+    return re.split(r"(?<=[.;:]) |[.]$", whole, maxsplit=1)[0].rstrip(".;:"), whole
 
 
 def tag_of(path: str) -> str:

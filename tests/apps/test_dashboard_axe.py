@@ -37,6 +37,8 @@ SERVER = (
     "tokens",
     "settings",
     "audit",
+    "api",
+    "api/get_account",
 )
 PLACES = (
     *SERVER,

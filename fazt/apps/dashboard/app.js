@@ -24,6 +24,7 @@ const PAGES = {
   tokens: () => import("./pages/tokens.js"),
   settings: () => import("./pages/settings.js"),
   audit: () => import("./pages/audit.js"),
+  api: () => import("./pages/api.js"),
   account: () => import("./pages/account.js"),
   allow: () => import("./pages/allow.js"),
 };
@@ -69,7 +70,7 @@ function Inside({ here, session, onSignedOut }) {
 function Opened({ name, rest, session }) {
   const { data, error, reload } = useLoad(async () => (Object.hasOwn(PAGES, name) ? (await PAGES[name]()).default : Missing), [name]);
   useEffect(() => {
-    document.title = `${name === "site" ? rest[0] : name[0].toUpperCase() + name.slice(1)} · Fazt`;
+    document.title = `${name === "site" ? rest[0] : name === "api" ? "API" : name[0].toUpperCase() + name.slice(1)} · Fazt`;
   }, [name, rest[0]]);
   if (error) return html`<div class="page"><${LoadFault} error=${error} reload=${reload} /></div>`;
   if (!data) return html`<div class="page" aria-busy="true"></div>`;

@@ -27,6 +27,7 @@ export const SECTIONS = [
     { place: ["tokens"], name: "Tokens", icon: "key", who: ADMINS },
     { place: ["settings"], name: "Settings", icon: "settings", who: ADMINS },
     { place: ["audit"], name: "Audit log", icon: "audit", who: ADMINS },
+    { place: ["api"], name: "API", icon: "code", who: EVERYBODY },
   ] },
 ];
 
