@@ -75,6 +75,35 @@ class Diff(TypedDict):
     removed: Sequence[str]
 
 
+RedirectRule = TypedDict(  # `from` is a word of Python
+    "RedirectRule",
+    {
+        "from": str,
+        "to": str,
+        "status": Annotated[int, Field(description="200, 404 and 410: `to` is shown under the address itself")],
+        "force": Annotated[bool, Field(description="it wins over a file that is there")],
+        "query": Annotated[Sequence[Header], Field(description="what the query must have; `:x` is taken into `to`")],
+        "where": str,
+    },
+)
+
+
+class HeaderRule(TypedDict):
+    """The headers that answers for some paths carry, and those that they do not."""
+
+    path: str
+    set: Sequence[Header]
+    unset: Sequence[str]
+    where: str
+
+
+class SiteRules(TypedDict):
+    """What a version says about its addresses, in the order in which it counts."""
+
+    redirects: Sequence[RedirectRule]
+    headers: Sequence[HeaderRule]
+
+
 class DiffCounts(TypedDict):
     """How many paths differ from the version that was live."""
 

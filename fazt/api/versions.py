@@ -28,7 +28,10 @@ from fazt.api.shapes import Page
 from fazt.sites import deploy
 from fazt.sites.deploy import Diff
 from fazt.sites.export import tar_of
+from fazt.sites.headers import HeaderRule
 from fazt.sites.hosting import Hosting
+from fazt.sites.redirects import Redirect
+from fazt.sites.rules import Rules
 from fazt.store import sites, versions
 from fazt.store.database import Database
 from fazt.store.versions import File, Version
@@ -67,6 +70,7 @@ class Versions:
         app.add_api_route(ONE, self.show, methods=["GET"])
         app.add_api_route(f"{ONE}/files", self.list_files, methods=["GET"])
         app.add_api_route(f"{ONE}/diff", self.diff, methods=["GET"])
+        app.add_api_route(f"{ONE}/rules", self.show_rules, methods=["GET"])
         app.add_api_route(f"{ONE}/export", self.export, methods=["GET"], responses=sends("application/x-tar"))
         app.add_api_route("/api/sites/{site}/live", self.set_live, methods=["PUT"])
 
@@ -98,6 +102,10 @@ class Versions:
     ) -> Answer[shapes.Diff]:
         """Show what differs from a version to another, or to the live one."""
         return answer(_diff_json(await self._database.read(deploy.diff, site, version, to)))
+
+    async def show_rules(self, caller: Reader, site: str, version: str) -> Answer[shapes.SiteRules]:
+        """Show the redirects and headers of a version as they were understood, in the order in which they count."""
+        return answer(await self._database.read(_rules, site, version))
 
     async def export(self, caller: Reader, site: str, version: str) -> Response:
         """Send the files of a version as a tar."""
@@ -145,6 +153,29 @@ def _list_files(
 ) -> Page[shapes.File]:
     found = versions.files(connection, _find(connection, name, prefix).number, after, limit + 1)
     return list_answer(found, limit, _file_json, lambda file: file.path)
+
+
+def _rules(connection: apsw.Connection, name: str, prefix: str) -> shapes.SiteRules:
+    rules = Rules.from_json(versions.rules(connection, _find(connection, name, prefix).number))
+    return {
+        "redirects": [_redirect_json(rule) for rule in rules.redirects.rules],
+        "headers": [_header_json(rule) for rule in rules.headers.rules],
+    }
+
+
+def _redirect_json(rule: Redirect) -> shapes.RedirectRule:
+    return {
+        "from": rule.source,
+        "to": rule.target,
+        "status": rule.status,
+        "force": rule.force,
+        "query": rule.conditions,
+        "where": rule.where,
+    }
+
+
+def _header_json(rule: HeaderRule) -> shapes.HeaderRule:
+    return {"path": rule.pattern, "set": rule.fields, "unset": rule.detached, "where": rule.where}
 
 
 def _file_json(file: File) -> shapes.File:

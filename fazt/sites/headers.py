@@ -170,6 +170,11 @@ class HeaderTable:
     def __len__(self) -> int:
         return len(self._rules)
 
+    @property
+    def rules(self) -> Sequence[HeaderRule]:
+        """The rules, in the order in which they count."""
+        return self._rules
+
     def fields(self, path: str) -> HeaderFields:
         """Return what the rules say about a decoded path that begins with a slash.
 

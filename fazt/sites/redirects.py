@@ -213,6 +213,11 @@ class RedirectTable:
     def __len__(self) -> int:
         return len(self._rules)
 
+    @property
+    def rules(self) -> list[Redirect]:
+        """The rules, in the order in which they count."""
+        return [prepared.rule for prepared in self._rules]
+
     def _add(self, rule: Redirect, known: dict[tuple[Any, ...], int]) -> None:
         pattern, prepared = _prepare(rule)
         key = (pattern.segments, pattern.star)

@@ -86,6 +86,8 @@ CALLS: list[tuple[str, str, Any, str, bool]] = [
     ("GET", f"/api/sites/blog/versions/{ANY_VERSION}/files", None, "read", True),
     ("GET", f"/api/sites/other/versions/{ANY_VERSION}/files", None, "read", False),
     ("GET", f"/api/sites/blog/versions/{ANY_VERSION}/diff", None, "read", True),
+    ("GET", f"/api/sites/blog/versions/{ANY_VERSION}/rules", None, "read", True),
+    ("GET", f"/api/sites/other/versions/{ANY_VERSION}/rules", None, "read", False),
     ("GET", f"/api/sites/other/versions/{ANY_VERSION}/diff", None, "read", False),
     ("GET", f"/api/sites/blog/versions/{ANY_VERSION}/export", None, "read", True),
     ("GET", f"/api/sites/other/versions/{ANY_VERSION}/export", None, "read", False),

@@ -299,6 +299,26 @@ def test_status_cache_and_route(api: Api) -> None:
     assert api.ask("GET", "/api/route").code == "invalid_input"
 
 
+def test_the_rules_of_a_version_as_they_were_understood(api: Api) -> None:
+    manifest = b'{"redirects": [{"from": "/c", "to": "/d"}], "headers": {"/x": {"X-B": "2"}}}'
+    files = {"_redirects": b"# old\n/a id=:id /b/:id 301!\n", "_headers": b"/*\n  X-A: 1\n  ! Cache-Control\n"}
+    made = api.deploy("blog", {**PAGE, **files, "fazt.json": manifest})
+    assert made.status == 201, made.json
+    rules = api.ask("GET", "/api/sites/blog/versions/live/rules").json
+    first, second = rules["redirects"]
+    assert first == {
+        "from": "/a",
+        "to": "/b/:id",
+        "status": 301,
+        "force": True,
+        "query": [["id", ":id"]],
+        "where": "_redirects:2",
+    }
+    assert (second["from"], second["to"], second["where"].split(":")[0]) == ("/c", "/d", "fazt.json")
+    assert rules["headers"][0] == {"path": "/*", "set": [["X-A", "1"]], "unset": ["cache-control"], "where": "_headers:1"}
+    assert api.ask("GET", "/api/sites/blog/versions/nothing/rules").status == 404
+
+
 def test_percentiles_of_nothing_are_nothing() -> None:
     assert percentile_ms(b"", 0.99) == 0
     assert percentile_ms(bytes(4 * 40), 0.5) == 0

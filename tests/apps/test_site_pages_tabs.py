@@ -136,6 +136,8 @@ def test_a_rule_that_cannot_be_understood_is_marked_at_its_line(dashboard: Dashb
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Saved", exact=True)).to_be_visible()
     assert dashboard.visit("ruled", "/start")[0] == 302
+    understood = page.get_by_role("region", name="Redirects")
+    expect(understood.get_by_role("row", name="/start / 302 _redirects:1")).to_be_visible()
     page.get_by_label("Path").fill("/start")
     page.get_by_role("button", name="Explain").click()
     expect(page.locator(".steps")).to_contain_text("_redirects")

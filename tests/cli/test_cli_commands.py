@@ -52,6 +52,11 @@ TOKEN = {
 }
 DOMAIN = {"name": "blog.example.org", "site": "blog", "created_at": "2026-01-01T00:00:00.000Z"}
 FILE = {"path": "index.html", "hash": "ab" * 32, "size": 1234, "public": True}
+REDIRECT = {"from": "/old", "to": "/new/:id", "status": 301, "force": True, "query": [["id", ":id"]]}
+RULES = {
+    "redirects": [REDIRECT | {"where": "_redirects:1"}],
+    "headers": [{"path": "/*", "set": [["X-A", "1"]], "unset": ["etag"], "where": "_headers:1"}],
+}
 ROUTE = {
     "url": "http://blog.localhost:4698/",
     "steps": [{"step": "host", "result": "the site blog"}, {"step": "path", "result": "index.html"}],
@@ -87,6 +92,8 @@ def api(server: Any) -> Any:
         ("POST", "/api/tokens"): (201, TOKEN | {"token": "fazt_abcdef"}),
         ("DELETE", "/api/tokens/fazt_abc"): (204, None),
         ("GET", "/api/route"): (200, ROUTE),
+        ("GET", "/api/sites/blog/versions/live/rules"): (200, RULES),
+        ("GET", "/api/sites/blog/versions/77aa/rules"): (200, {"redirects": [], "headers": []}),
         ("DELETE", "/api/cache"): (204, None),
     }
     return server
@@ -133,6 +140,14 @@ CASES: list[tuple[str, str, str, Any, list[str]]] = [
         b"",
         ["the site blog", "200 index.html", "text/html"],
     ),
+    (
+        "route list blog",
+        "GET",
+        "/api/sites/blog/versions/live/rules",
+        b"",
+        ["/old id=:id  /new/:id  301!    _redirects:1", "/*    X-A: 1  _headers:1", "/*    ! etag"],
+    ),
+    ("route list blog --version 77aa", "GET", "/api/sites/blog/versions/77aa/rules", b"", ["no redirects"]),
     ("cache clear", "DELETE", "/api/cache", b"", ["empty"]),
 ]
 
@@ -166,6 +181,7 @@ def test_a_command_asks_and_says(
         ("token list --json", {"items": [TOKEN]}),
         ("token create --action deploy --json", TOKEN | {"token": "fazt_abcdef"}),
         ("route explain http://blog.localhost:4698/ --json", ROUTE),
+        ("route list blog --json", RULES),
     ],
 )
 def test_json_is_what_the_api_says(run: Callable[..., Any], api: Any, line: str, wanted: Any) -> None:

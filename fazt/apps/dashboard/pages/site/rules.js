@@ -4,11 +4,14 @@ import { get } from "../../api.js";
 import { quote } from "../../components/cli.js";
 import { Button, Fault, Form, Input, useAction } from "../../components/form.js";
 import { LoadFault, useLoad } from "../../components/load.js";
-import { Card, Skeleton } from "../../components/table.js";
+import { Badge, Card, Skeleton, Table } from "../../components/table.js";
+import { count } from "../../format.js";
 import { to } from "../../router.js";
 import { html, useState } from "../../vendor/preact.js";
 import { FileEditor, isEditable, liveText } from "./file_editor.js";
-import { Commands, Segments } from "./parts.js";
+import { at, Commands, Segments } from "./parts.js";
+
+const MOST_RULES = 200;
 
 const KINDS = {
   redirects: ["_redirects", "Redirects", "One rule a line: from, to, and a status. The first that matches decides, and a file that is there wins over a rule.",
@@ -24,8 +27,9 @@ export default function Rules({ site, reload, rest }) {
   return html`<div class="stack">
     <${Segments} label="Kind of rules" value=${kind} options=${Object.entries(KINDS).map(([key, [, text]]) => [key, text])} hrefOf=${(key) => to("sites", site.name, "rules", key)} />
     <${RulesFile} key=${kind} site=${site} reload=${reload} kind=${kind} />
+    <${Understood} site=${site} />
     <${Try} site=${site} />
-    <${Commands} lines=${[`fazt route explain ${quote(`${site.url}`)}`, `fazt deploy . --site ${quote(site.name)}`]} />
+    <${Commands} lines=${[`fazt route list ${quote(site.name)}`, `fazt route explain ${quote(`${site.url}`)}`, `fazt deploy . --site ${quote(site.name)}`]} />
   </div>`;
 }
 
@@ -43,6 +47,30 @@ function RulesFile({ site, reload, kind }) {
         : html`<${FileEditor} site=${site} path=${path} text=${known.text} version=${known.version} editable=${isEditable(site)} reload=${reload} />`}
       <details class="commands"><summary class="quiet small">An example</summary><pre class="code" tabindex="0">${example.join("\n")}</pre></details>
     </div>
+  <//>`;
+}
+
+// The rules of all files together, as the server has understood them.
+function Understood({ site }) {
+  const found = useLoad(() => (site.live_version ? get(at(site.name, "versions", "live", "rules")) : { redirects: [], headers: [] }), [site.live_version]);
+  const place = ({ where }) => html`<span class="quiet mono small">${where}</span>`;
+  const redirects = [
+    { name: "From", cell: (rule) => html`<span class="mono wrap">${rule.from}${rule.query.map(([name, value]) => ` ${name}=${value}`)}</span>` },
+    { name: "To", cell: (rule) => html`<span class="mono wrap">${rule.to}</span>` },
+    { name: "Status", cell: (rule) => html`<${Badge}>${rule.status}${rule.force ? "!" : ""}<//>` },
+    { name: "Where", wide: true, cell: place },
+  ];
+  const headers = [
+    { name: "Path", cell: (rule) => html`<span class="mono wrap">${rule.path}</span>` },
+    { name: "Headers", cell: (rule) => html`${rule.set.map(([name, value]) => html`<div class="mono small wrap">${name}: ${value}</div>`)}${rule.unset.map((name) => html`<div class="mono small quiet">! ${name}</div>`)}` },
+    { name: "Where", wide: true, cell: place },
+  ];
+  if (found.error) return html`<${LoadFault} ...${found} />`;
+  if (!found.data?.redirects.length && !found.data?.headers.length) return null;
+  return html`<${Card} title="Rules that count, in their order" flush>
+    ${found.data.redirects.length > 0 && html`<${Table} label="Redirects" columns=${redirects} items=${found.data.redirects.slice(0, MOST_RULES)} keyOf=${(rule) => rule.where + rule.from} />`}
+    ${found.data.headers.length > 0 && html`<${Table} label="Headers" columns=${headers} items=${found.data.headers.slice(0, MOST_RULES)} keyOf=${(rule) => rule.where + rule.path} />`}
+    ${found.data.redirects.length > MOST_RULES && html`<p class="padded quiet small">and ${count(found.data.redirects.length - MOST_RULES)} more redirects</p>`}
   <//>`;
 }
 
