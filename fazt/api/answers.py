@@ -153,7 +153,7 @@ def token_json(token: Token) -> shapes.Token:
     return {
         "id": token.id,
         "label": token.label,
-        "site": token.site,
+        "sites": token.sites,
         "actions": list(token.actions),
         "expires_at": iso(token.expires_at),
         "last_used_at": iso(token.last_used_at),

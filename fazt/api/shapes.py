@@ -517,11 +517,11 @@ class MadeInvite(Invite):
 
 
 class Token(TypedDict):
-    """A key for this API; `site` null: all."""
+    """A key for this API; `sites` null: all."""
 
     id: str
     label: str
-    site: str | None
+    sites: Sequence[str] | None
     actions: Sequence[Action]
     expires_at: Time | None
     last_used_at: Time | None

@@ -12,9 +12,10 @@ from fazt.api.access import Admin
 from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer, list_answer, token_json
 from fazt.api.auditing import Act, Audit, note
 from fazt.api.shapes import Page
+from fazt.api.users import SiteNames
 from fazt.auth.tokens import ACTIONS, Principal, hash_token, new_token, token_id
-from fazt.errors import Conflict
-from fazt.sites.names import check_site_name
+from fazt.errors import Conflict, InvalidInput
+from fazt.sites.names import check_site_names
 from fazt.store import tokens
 from fazt.store.database import Database, now_ms
 from fazt.store.tokens import Token
@@ -29,7 +30,7 @@ class NewToken(BaseModel):
     model_config = ConfigDict(extra="forbid")
     actions: Annotated[list[Literal["read", "deploy", "admin"]], Field(min_length=1, max_length=len(ACTIONS))]
     label: Annotated[str, Field(max_length=200)] = ""
-    site: str | None = None
+    sites: Annotated[SiteNames | None, Field(description="the only ones that it may touch; null: all")] = None
     expires_in_s: Annotated[int | None, Field(ge=1, le=LONGEST_S)] = None
 
 
@@ -68,16 +69,24 @@ def _list(connection: apsw.Connection, after: str | None, limit: int) -> Page[sh
 
 
 def _create(connection: apsw.Connection, caller: Principal, body: NewToken) -> tuple[str, Token]:
-    site = None if body.site is None else check_site_name(body.site)
+    sites = check_site_names(body.sites)
+    if sites == []:
+        raise InvalidInput("Name the sites that the token is for, or leave `sites` out for all.")
     actions = [action for action in ACTIONS if action in body.actions]
     expires_at = None if body.expires_in_s is None else now_ms() + body.expires_in_s * 1000
     for _ in range(ATTEMPTS):
         secret = new_token()
         try:
-            made = tokens.add(connection, token_id(secret), hash_token(secret), body.label, site, actions, expires_at)
+            made = tokens.add(connection, token_id(secret), hash_token(secret), body.label, sites, actions, expires_at)
         except Conflict:
             continue
-        told = {"label": made.label, "site": made.site, "actions": made.actions}
-        note(connection, caller, Act("token.create", made.id, made.site), None, orjson.dumps(told))
+        told = {"label": made.label, "sites": made.sites, "actions": made.actions}
+        note(
+            connection,
+            caller,
+            Act("token.create", made.id, made.sites[0] if made.sites is not None and len(made.sites) == 1 else None),
+            None,
+            orjson.dumps(told),
+        )
         return secret, made
     raise Conflict("No id is free for another token; revoke some that are not used any more.")

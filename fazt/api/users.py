@@ -23,7 +23,7 @@ from fazt.auth.setup import SetupSecret
 from fazt.auth.tokens import Principal
 from fazt.auth.user_names import check_user_name
 from fazt.errors import Conflict, Forbidden, InvalidInput
-from fazt.sites.names import check_site_name
+from fazt.sites.names import check_site_names
 from fazt.store import sessions, users
 from fazt.store.database import Database, now_ms
 from fazt.store.sessions import Invite
@@ -93,7 +93,7 @@ class UserCalls:
 
     async def create(self, caller: Admin, body: NewUser) -> Answer[shapes.User]:
         """Make an account with its password; an invite lets its bearer choose one."""
-        name, sites = check_user_name(body.name), _sites(body.sites)
+        name, sites = check_user_name(body.name), check_site_names(body.sites)
         check_role(body.role, sites)
         check_may_give(caller, body.role)
         check_choice(body.password, name)
@@ -106,7 +106,7 @@ class UserCalls:
         """Give a user another role or a new password; their sessions end."""
         if body.role is None and body.password is None:
             raise InvalidInput("Say what is to change: `role` (with its `sites`), `password`, or both.")
-        sites, hashed = _sites(body.sites), None
+        sites, hashed = check_site_names(body.sites), None
         if body.role is not None:
             check_role(body.role, sites)
             check_may_give(caller, body.role)
@@ -135,7 +135,7 @@ class UserCalls:
 
     async def invite(self, caller: Admin, body: NewInvite) -> Answer[shapes.MadeInvite]:
         """Make a link that makes one account; its secret is told in this answer and never again."""
-        sites = _sites(body.sites)
+        sites = check_site_names(body.sites)
         check_role(body.role, sites)
         check_may_give(caller, body.role)
         id, secret = new_id(), new_secret()
@@ -179,10 +179,6 @@ class UserCalls:
             raise Conflict("This server has an owner already. `fazt user create` invites others.")
         url = self._desk.hosting.url(f"dashboard.{self._desk.hosting.domain}")
         return answer({"url": f"{url}#/setup/{self._setup.renew()}"})
-
-
-def _sites(names: list[str] | None) -> list[str] | None:
-    return None if names is None else sorted({check_site_name(name) for name in names})
 
 
 def _look(name: str) -> Any:

@@ -44,7 +44,7 @@ def local_owner() -> Principal:
 
 def bearer_of(token: Token, address: str = "") -> Principal:
     """Return who bears a token."""
-    sites = None if token.site is None else frozenset((token.site,))
+    sites = None if token.sites is None else frozenset(token.sites)
     return Principal(f"token:{token.id}", frozenset(token.actions), sites, address)
 
 

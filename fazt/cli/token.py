@@ -19,7 +19,7 @@ def token() -> None:
 
 
 @token.command()
-@click.option("--site", metavar="NAME", help="The one site it may touch (default: all).")
+@click.option("--site", "sites", metavar="NAME", multiple=True, help="Only this site; can be given several times.")
 @click.option(
     "--action",
     "actions",
@@ -33,7 +33,7 @@ def token() -> None:
 @json_option
 @server_options
 def create(
-    site: str | None,
+    sites: tuple[str, ...],
     actions: tuple[str, ...],
     expires: int | None,
     label: str,
@@ -47,14 +47,14 @@ def create(
     Example:
       fazt token create --site blog --action deploy --expires 90d --label "build server"
     """
-    body = {"label": label, "site": site, "actions": list(actions), "expires_in_s": expires}
+    body = {"label": label, "sites": list(sites) or None, "actions": list(actions), "expires_in_s": expires}
     with connect(db, remote, create=True) as client:
         found = client.ask("POST", "tokens", body=body)
     if as_json:
         print_json(found)
         return
     click.echo(found["token"])
-    where = f"the site {site}" if site else "all sites"
+    where = ", ".join(sites) or "all sites"
     click.secho(f"It may {', '.join(actions)} on {where}. It is not shown again.", dim=True, err=True)
 
 
@@ -78,7 +78,7 @@ def list_(as_json: bool, db: str | None, remote: str | None) -> None:
         rows = [
             (
                 item["id"],
-                item["site"] or "all sites",
+                "all" if item["sites"] is None else ", ".join(item["sites"]),
                 ", ".join(item["actions"]),
                 age(item["last_used_at"]),
                 age(item["expires_at"]) if item["expires_at"] else "never",
@@ -86,7 +86,7 @@ def list_(as_json: bool, db: str | None, remote: str | None) -> None:
             )
             for item in items
         ]
-        table(("TOKEN", "SITE", "MAY", "USED", "EXPIRES", "LABEL"), rows)
+        table(("TOKEN", "SITES", "MAY", "USED", "EXPIRES", "LABEL"), rows)
 
 
 @token.command()

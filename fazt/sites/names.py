@@ -57,6 +57,14 @@ def check_site_name(name: str) -> str:
     return label
 
 
+def check_site_names(names: Iterable[str] | None) -> list[str] | None:
+    """Return names in their one form, each once and in order; None stays None.
+
+    Raises: InvalidName.
+    """
+    return None if names is None else sorted({check_site_name(name) for name in names})
+
+
 def check_domain_name(name: str) -> str:
     """Return a custom domain in its one form: lower case, A-labels, no dot at the end.
 

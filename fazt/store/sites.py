@@ -18,15 +18,13 @@ LIST_PAGE = """
 """
 ADD = "INSERT INTO site (id, name, created_at) SELECT last + 1, ?, ? FROM site_number"
 RENAME = "UPDATE site SET name = ? WHERE id = ?"
-RENAME_TOKENS = "UPDATE token SET site = ? WHERE site = ?"
-RENAME_OF_USERS = """
-    UPDATE user SET sites = (SELECT json_group_array(iif(value = ?2, ?1, value)) FROM json_each(user.sites))
-    WHERE EXISTS (SELECT 1 FROM json_each(user.sites) WHERE value = ?2)
-"""
-RENAME_OF_INVITES = """
-    UPDATE invite SET sites = (SELECT json_group_array(iif(value = ?2, ?1, value)) FROM json_each(invite.sites))
-    WHERE EXISTS (SELECT 1 FROM json_each(invite.sites) WHERE value = ?2)
-"""
+RENAME_OF_TOKENS, RENAME_OF_USERS, RENAME_OF_INVITES = (
+    f"""
+    UPDATE {table} SET sites = (SELECT json_group_array(iif(value = ?2, ?1, value)) FROM json_each({table}.sites))
+    WHERE EXISTS (SELECT 1 FROM json_each({table}.sites) WHERE value = ?2)
+    """  # noqa: S608
+    for table in ("token", "user", "invite")
+)
 REMOVE = "DELETE FROM site WHERE id = ?"
 DOMAINS = "SELECT name FROM domain WHERE site = ?"
 SET_LOCKED = "UPDATE site SET locked = ? WHERE id = ?"
@@ -93,7 +91,7 @@ def rename(connection: apsw.Connection, name: str, new_name: str) -> Site:
     _check_free(connection, new_name)
     connection.execute(RENAME, (new_name, site.id))
     # A token or a user of the old name must not get at the next site that takes the name.
-    for sql in (RENAME_TOKENS, RENAME_OF_USERS, RENAME_OF_INVITES):
+    for sql in (RENAME_OF_TOKENS, RENAME_OF_USERS, RENAME_OF_INVITES):
         connection.execute(sql, (new_name, name))
     statistics.rename(connection, name, new_name)
     visits.rename(connection, name, new_name)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import apsw
+import orjson
 
 from fazt.errors import Conflict, NotFound
 from fazt.store import rows
@@ -15,11 +16,11 @@ from fazt.store.clock import now_ms
 
 TOUCH_MS = 60_000  # the time of the last use is kept to the minute, so that a busy token does not write all the time
 
-ADD = "INSERT INTO token (id, hash, label, site, actions, expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
+ADD = "INSERT INTO token (id, hash, label, sites, actions, expires_at, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
 HAS = "SELECT 1 FROM token WHERE id = ? OR hash = ?"
-FIND_BY_HASH = "SELECT id, label, site, actions, expires_at, last_used_at, created_at FROM token WHERE hash = ?"
+FIND_BY_HASH = "SELECT id, label, sites, actions, expires_at, last_used_at, created_at FROM token WHERE hash = ?"
 LIST_PAGE = (
-    "SELECT id, label, site, actions, expires_at, last_used_at, created_at FROM token WHERE id > ? ORDER BY id LIMIT ?"
+    "SELECT id, label, sites, actions, expires_at, last_used_at, created_at FROM token WHERE id > ? ORDER BY id LIMIT ?"
 )
 REMOVE = "DELETE FROM token WHERE id = ?"
 TOUCH = "UPDATE token SET last_used_at = ?1 WHERE id = ?2 AND coalesce(last_used_at, 0) <= ?1 - ?3"
@@ -27,11 +28,11 @@ TOUCH = "UPDATE token SET last_used_at = ?1 WHERE id = ?2 AND coalesce(last_used
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a token may do; `site` is the name of the only site that it may touch, None: all."""
+    """What a token may do; `sites` are the names of the only sites that it may touch, None: all."""
 
     id: str
     label: str
-    site: str | None
+    sites: tuple[str, ...] | None
     actions: tuple[str, ...]
     expires_at: int | None
     last_used_at: int | None
@@ -43,7 +44,7 @@ def add(
     id: str,
     hash: bytes,
     label: str,
-    site: str | None,
+    sites: Sequence[str] | None,
     actions: Sequence[str],
     expires_at: int | None,
 ) -> Token:
@@ -53,8 +54,9 @@ def add(
     """
     if rows.first(connection, HAS, (id, hash)):
         raise Conflict(f"There is a token {id} already.")
-    token = Token(id, label, site, tuple(actions), expires_at, None, now_ms())
-    connection.execute(ADD, (id, hash, label, site, ",".join(token.actions), expires_at, token.created_at))
+    token = Token(id, label, None if sites is None else tuple(sites), tuple(actions), expires_at, None, now_ms())
+    listed = None if sites is None else orjson.dumps(list(sites)).decode()
+    connection.execute(ADD, (id, hash, label, listed, ",".join(token.actions), expires_at, token.created_at))
     return token
 
 
@@ -85,6 +87,7 @@ def touch(connection: apsw.Connection, id: str) -> None:
 
 
 def _token(
-    id: str, label: str, site: str | None, actions: str, expires_at: int | None, used_at: int | None, created_at: int
+    id: str, label: str, sites: str | None, actions: str, expires_at: int | None, used_at: int | None, created_at: int
 ) -> Token:
-    return Token(id, label, site, tuple(actions.split(",")) if actions else (), expires_at, used_at, created_at)
+    named = None if sites is None else tuple(orjson.loads(sites))
+    return Token(id, label, named, tuple(actions.split(",")) if actions else (), expires_at, used_at, created_at)

@@ -188,7 +188,7 @@ class Api:
 
     def token(self, *actions: str, site: str | None = None, expires_in_s: int | None = None) -> str:
         """Make a token."""
-        body = {"actions": actions, "site": site, "expires_in_s": expires_in_s}
+        body = {"actions": actions, "sites": None if site is None else [site], "expires_in_s": expires_in_s}
         secret: str = self.ask("POST", "/api/tokens", body).json["token"]
         return secret
 

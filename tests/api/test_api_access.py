@@ -318,6 +318,20 @@ def test_a_token_for_one_site_sees_that_site_only(two_sites: Api) -> None:
     assert two_sites.ask("GET", "/api/sites", token=token).json["items"] == []
 
 
+def test_a_token_for_some_sites_sees_those_only(two_sites: Api) -> None:
+    two_sites.ask("POST", "/api/sites", {"name": "third"})
+    wanted = {"actions": ["read", "deploy"], "sites": ["blog", "third"]}
+    token = two_sites.ask("POST", "/api/tokens", wanted).json["token"]
+    shown = [item["name"] for item in two_sites.ask("GET", "/api/sites", token=token).json["items"]]
+    assert shown == ["blog", "third"]
+    for site, status in (("blog", 200), ("third", 200), ("other", 403)):
+        assert two_sites.ask("GET", f"/api/sites/{site}/versions", token=token).status == status
+    assert two_sites.ask("PATCH", "/api/sites/third", {"name": "fourth"}).status == 200
+    for site, status in (("fourth", 200), ("third", 403)):  # the token goes with the site, not with its old name
+        assert two_sites.ask("GET", f"/api/sites/{site}/versions", token=token).status == status
+    assert two_sites.ask("GET", "/api/status", token=token).status == 403  # is about the whole server
+
+
 def test_a_first_deploy_takes_admin_or_a_token_for_that_name(api: Api) -> None:
     files = {"index.html": b"1"}
     refused = api.deploy("new", files, token=api.token("deploy"))

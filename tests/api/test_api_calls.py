@@ -251,7 +251,7 @@ def test_domains_belong_to_one_site(api: Api) -> None:
 
 
 def test_a_token_is_shown_once_and_revoked(api: Api) -> None:
-    body = {"label": "ci", "site": "blog", "actions": ["deploy", "read", "read"], "expires_in_s": 60}
+    body = {"label": "ci", "sites": ["shop", "Blog", "shop"], "actions": ["deploy", "read", "read"], "expires_in_s": 60}
     made = api.ask("POST", "/api/tokens", body)
     assert made.status == 201
     secret = made.json["token"]
@@ -259,10 +259,17 @@ def test_a_token_is_shown_once_and_revoked(api: Api) -> None:
     listed = api.ask("GET", "/api/tokens").json["items"]
     assert listed == [{key: value for key, value in made.json.items() if key != "token"}]
     assert (listed[0]["id"], listed[0]["actions"]) == (secret[:8], ["read", "deploy"])
+    assert listed[0]["sites"] == ["blog", "shop"]
     assert secret.encode() not in api.ask("GET", "/api/tokens").body
     assert api.ask("DELETE", f"/api/tokens/{secret[:8]}").status == 204
     assert api.ask("DELETE", f"/api/tokens/{secret[:8]}").code == "not_found"
-    for wrong in ({"actions": []}, {"actions": ["all"]}, {"actions": ["read"], "expires_in_s": 0}, {}):
+    for wrong in (
+        {"actions": []},
+        {"actions": ["all"]},
+        {"actions": ["read"], "expires_in_s": 0},
+        {},
+        {"actions": ["read"], "sites": []},
+    ):
         assert api.ask("POST", "/api/tokens", wrong).code == "invalid_input"
 
 
@@ -315,7 +322,12 @@ def test_the_rules_of_a_version_as_they_were_understood(api: Api) -> None:
         "where": "_redirects:2",
     }
     assert (second["from"], second["to"], second["where"].split(":")[0]) == ("/c", "/d", "fazt.json")
-    assert rules["headers"][0] == {"path": "/*", "set": [["X-A", "1"]], "unset": ["cache-control"], "where": "_headers:1"}
+    assert rules["headers"][0] == {
+        "path": "/*",
+        "set": [["X-A", "1"]],
+        "unset": ["cache-control"],
+        "where": "_headers:1",
+    }
     assert api.ask("GET", "/api/sites/blog/versions/nothing/rules").status == 404
 
 

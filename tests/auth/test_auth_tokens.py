@@ -24,7 +24,7 @@ OWNER = local_owner()
 
 
 def bearer(*actions: str, site: str | None = None) -> Principal:
-    return bearer_of(Token("fazt_abc", "", site, actions, None, None, 0))
+    return bearer_of(Token("fazt_abc", "", None if site is None else (site,), actions, None, None, 0))
 
 
 def test_a_token_is_long_random_and_known_by_its_hash() -> None:

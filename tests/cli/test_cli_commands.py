@@ -44,7 +44,7 @@ VERSION = {
 TOKEN = {
     "id": "fazt_abc",
     "label": "build",
-    "site": None,
+    "sites": None,
     "actions": ["read", "deploy"],
     "expires_at": None,
     "last_used_at": None,
@@ -131,7 +131,7 @@ CASES: list[tuple[str, str, str, Any, list[str]]] = [
         ["blog.example.org is answered with blog"],
     ),
     ("domains remove blog.example.org", "DELETE", "/api/domains/blog.example.org", b"", ["answered no more"]),
-    ("token list", "GET", "/api/tokens", b"", ["fazt_abc", "all sites", "read, deploy", "never", "build"]),
+    ("token list", "GET", "/api/tokens", b"", ["fazt_abc", "all", "read, deploy", "never", "build"]),
     ("token revoke fazt_abcdefghi", "DELETE", "/api/tokens/fazt_abc", b"", ["fazt_abc opens nothing"]),
     (
         "route explain http://blog.localhost:4698/",
@@ -232,7 +232,7 @@ def test_a_token_stands_alone_on_stdout(run: Callable[..., Any], api: Any) -> No
     assert "not shown again" in done.err
     assert api.asked[0].body == {
         "label": "x y",
-        "site": "blog",
+        "sites": ["blog"],
         "actions": ["read", "deploy"],
         "expires_in_s": 90 * 86400,
     }

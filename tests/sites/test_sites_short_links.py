@@ -90,7 +90,9 @@ def test_slugs(slug: str) -> None:
     assert slug_of(b"/r/" + slug.upper().encode()) == slug
 
 
-@pytest.mark.parametrize("slug", ["", "-a", "a-", "_", "a b", "a/b", "ä", "a.b", "x" * 65, "a\n", "\u212a", *RESERVED])
+@pytest.mark.parametrize(
+    "slug", ["", "-a", "a-", "_", "a b", "a/b", "ä", "a.b", "x" * 65, "a\n", "\u212a", *sorted(RESERVED)]
+)
 def test_what_is_no_slug(slug: str) -> None:
     with pytest.raises(InvalidInput):
         check_slug(slug)

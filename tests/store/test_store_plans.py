@@ -39,7 +39,7 @@ WHOLE = {
     "versions.COUNT_ALL": "for the status page only",
     "programs.ANY": "ends at the first row",
     "sites.ADD": "of site_number, which has one row",
-    "sites.RENAME_TOKENS": "there are few tokens",
+    "sites.RENAME_OF_TOKENS": "there are few tokens",
     "sites.RENAME_OF_USERS": "there are few users",
     "sites.RENAME_OF_INVITES": "there are few invites",
     "links.COUNT": "an index of it, when the owner makes a link",

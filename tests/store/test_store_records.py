@@ -42,8 +42,9 @@ def test_a_token_is_found_by_the_hash_of_its_secret(
         tokens.touch(connection, "fazt_abc")
         uses.append(tokens.list_page(connection, None, 1)[0].last_used_at)
     assert uses == [1_001_000, 1_001_000, 1_062_000]
-    tokens.add(connection, "zzz", b"h3", "", "blog", (), None)
-    assert [token.actions for token in tokens.list_page(connection, "fazt_abc", 9)] == [()]
+    tokens.add(connection, "zzz", b"h3", "", ["blog", "shop"], (), None)
+    found = tokens.list_page(connection, "fazt_abc", 9)
+    assert [(token.actions, token.sites) for token in found] == [((), ("blog", "shop"))]
     tokens.remove(connection, "fazt_abc")
     assert tokens.find_by_hash(connection, b"h1") is None
     with pytest.raises(NotFound):

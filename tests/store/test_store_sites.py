@@ -54,7 +54,7 @@ def test_a_rename_takes_along_what_belongs_to_the_site(connection: apsw.Connecti
     version = make_version(connection, "old", {"a": b"1"}, live=True)
     sites.create(connection, "taken")
     domains.add(connection, "example.org", "old")
-    tokens.add(connection, "t1", b"h", "ci", "old", ("deploy",), None)
+    tokens.add(connection, "t1", b"h", "ci", ["old", "other"], ("deploy",), None)
     statistics.add_hours(connection, [statistics.Hour("old", 5, 1, 2, 0, (0, 1, 0, 0, 0), b"")])
     seq = changes.last(connection)
     with pytest.raises(SiteExists):
@@ -63,7 +63,7 @@ def test_a_rename_takes_along_what_belongs_to_the_site(connection: apsw.Connecti
     assert news(connection, seq) == [("site", "old"), ("site", "new")]
     assert sites.find(connection, "old") is None
     assert domains.find_site(connection, "example.org") == "new"
-    assert [token.site for token in tokens.list_page(connection, None, 9)] == ["new"]
+    assert [token.sites for token in tokens.list_page(connection, None, 9)] == [("new", "other")]
     assert [hour.requests for hour in statistics.hours(connection, "new", 0)] == [1]
     assert sites.rename(connection, "new", "new").name == "new"
 

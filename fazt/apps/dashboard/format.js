@@ -39,3 +39,7 @@ export const plural = (number, noun) => `${count(number)} ${noun}${number === 1 
 export const shortId = (id) => (id ? id.slice(0, 8) : "–");
 // A link is one only where it leads over http(s): a site's own field could say anything else.
 export const safeUrl = (url) => (/^https?:\/\//i.test(url ?? "") ? url : undefined);
+
+// The sites that somebody may touch, as they are typed and shown; null: all.
+export const sitesOf = (text) => (text.trim() === "" ? null : text.split(/[\s,]+/).filter(Boolean));
+export const namesOf = (sites) => (sites === null ? "all" : sites.join(", "));

@@ -7,7 +7,7 @@ import { Button, Form, Input, Select, useAction } from "../components/form.js";
 import { LoadFault, useLoad } from "../components/load.js";
 import { Badge, Card, Page, Table } from "../components/table.js";
 import { toast } from "../components/toast.js";
-import { ago, momentOf } from "../format.js";
+import { ago, momentOf, namesOf, sitesOf } from "../format.js";
 import { html, useState } from "../vendor/preact.js";
 
 export const ROLES = [
@@ -17,8 +17,6 @@ export const ROLES = [
   ["owner", "Owner: everything"],
 ];
 
-const sitesOf = (text) => (text.trim() === "" ? null : text.split(/[\s,]+/).filter(Boolean));
-const namesOf = (sites) => (sites === null ? "all" : sites.join(", "));
 
 export default function Users({ session }) {
   const users = useLoad(() => list("/users"), []);
