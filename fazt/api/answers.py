@@ -12,6 +12,7 @@ import orjson
 from fastapi import Query, Response
 
 from fazt.api import shapes
+from fazt.api.preconditions import revision_of_fields
 from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.errors import InvalidInput
@@ -107,8 +108,14 @@ def site_json(connection: apsw.Connection, hosting: Hosting, site: Site) -> shap
         "files": 0 if live is None else live.files,
         "bytes": 0 if live is None else live.bytes,
         "versions": versions.count(connection, site.id),
+        "revision": site_revision(site),
         "domains": [domain.name for domain in domains.list_page(connection, site.name, None, NO_LIMIT)],
     }
+
+
+def site_revision(site: Site) -> str:
+    """Return the revision of what can be edited about a site itself; its versions have ids of their own."""
+    return revision_of_fields(site.name, site.locked)
 
 
 def version_json(connection: apsw.Connection, hosting: Hosting, site: Site, version: Version) -> shapes.Version:
@@ -145,7 +152,13 @@ def user_json(user: User) -> shapes.User:
         "recovery_codes": user.recovery_codes,
         "created_at": iso(user.created_at),
         "last_seen_at": iso(user.last_seen_at),
+        "revision": user_revision(user),
     }
+
+
+def user_revision(user: User) -> str:
+    """Return the revision of what others may change about a user."""
+    return revision_of_fields(user.name, user.role, user.sites)
 
 
 def token_json(token: Token) -> shapes.Token:

@@ -26,12 +26,14 @@ class Act:
     """What a caller does: an action such as `site.rename`, on what, of which site (None: of the server).
 
     `look` returns the subject as JSON has it, None where it is not there; it is asked before and after the change.
+    `check` raises where the change must not be made, as of the transaction that makes it.
     """
 
     action: str
     subject: str
     site: str | None = None
     look: Look | None = None
+    check: Callable[[apsw.Connection], None] | None = None
 
 
 class Audit:
@@ -51,6 +53,8 @@ class Audit:
         """Do what `Database.write` does, and write down who did it; a change that fails leaves no row."""
 
         def change(connection: apsw.Connection) -> T:
+            if act.check is not None:
+                act.check(connection)
             before = _seen(act.look, connection)
             result = function(connection, *args, **kwargs)
             note(connection, caller, act, before, _seen(act.look, connection))

@@ -19,6 +19,7 @@ from fazt.api.access import FilteredDeployer, FilteredReader, check
 from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer, list_answer, number_cursor
 from fazt.api.auditing import Act, Audit
 from fazt.api.hook_app import PREFIX, Receiving
+from fazt.api.preconditions import IfMatch, held_to, revision_of_fields
 from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.auth.tokens import Principal
@@ -121,8 +122,10 @@ class Hooks:
         """Show a hook."""
         return answer(self._json(await self._find(caller, "read", name)))
 
-    async def change(self, caller: FilteredDeployer, name: str, body: HookChanges) -> Answer[shapes.Hook]:
-        """Change a hook; a new secret counts from the next delivery on."""
+    async def change(
+        self, caller: FilteredDeployer, name: str, body: HookChanges, if_match: IfMatch = None
+    ) -> Answer[shapes.Hook]:
+        """Change a hook; a new secret counts from the next delivery on. With `If-Match` only one of that revision."""
         hook = await self._find(caller, "deploy", name)
         wanted = body.model_fields_set
         style = body.style or hook.style
@@ -135,14 +138,14 @@ class Hooks:
         function = body.function if "function" in wanted else hook.function
         _check_function(function, hook.site)
         enabled = hook.enabled if body.enabled is None else body.enabled
-        act = _act("change", name, hook.site, secret_changed=body.secret is not None)
+        act = _act("change", name, hook.site, secret_changed=body.secret is not None, if_match=if_match)
         made = await self._audit.write(caller, act, hooks.change, hook, style, sealed, function, enabled)
         return answer(self._json(made))
 
-    async def remove(self, caller: FilteredDeployer, name: str) -> NoContent:
-        """Delete a hook with all that it brought."""
+    async def remove(self, caller: FilteredDeployer, name: str, if_match: IfMatch = None) -> NoContent:
+        """Delete a hook with all that it brought. `If-Match` as for changing."""
         hook = await self._find(caller, "deploy", name)
-        await self._audit.write(caller, _act("remove", name, hook.site), hooks.remove, name)
+        await self._audit.write(caller, _act("remove", name, hook.site, if_match=if_match), hooks.remove, name)
         return NoContent()
 
     async def list_deliveries(
@@ -198,6 +201,7 @@ class Hooks:
             "refused": hook.refused + refused,
             "last_refused_at": iso(max(last, hook.refused_at or 0) or None),
             "created_at": iso(hook.created_at),
+            "revision": _revision(hook),
         }
 
 
@@ -265,7 +269,7 @@ def _check_function(function: str | None, site: str | None) -> None:
         raise InvalidInput(f"A function of a hook is named as its file in {FOLDER} without the ending: a-z, 0-9, -, _.")
 
 
-def _act(verb: str, name: str, site: str | None, *, secret_changed: bool = False) -> Act:
+def _act(verb: str, name: str, site: str | None, *, secret_changed: bool = False, if_match: str | None = None) -> Act:
     """Return what is written down; that a secret changed is told, not what it was or is."""
 
     def look(connection: apsw.Connection) -> Any:
@@ -274,7 +278,12 @@ def _act(verb: str, name: str, site: str | None, *, secret_changed: bool = False
             return None
         return {**_plain(hook), **({"secret": "changed"} if secret_changed else {})}
 
-    return Act(f"hook.{verb}", name, site, look)
+    check = held_to(if_match, lambda connection: hooks.find(connection, name), _revision)
+    return Act(f"hook.{verb}", name, site, look, check)
+
+
+def _revision(hook: Hook) -> str:
+    return revision_of_fields(hook.name, hook.style, hook.function, hook.enabled, hook.secret is not None)
 
 
 def _list(

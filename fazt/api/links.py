@@ -10,6 +10,7 @@ from fazt.api import shapes
 from fazt.api.access import Admin, Reader
 from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer, list_answer, number_cursor
 from fazt.api.auditing import Act, Audit
+from fazt.api.preconditions import IfMatch, held_to, revision_of_fields
 from fazt.api.shapes import Page
 from fazt.api.tally import Tally
 from fazt.api.times import iso
@@ -82,17 +83,19 @@ class Links:
     async def _add(self, caller: Admin, slug: str, target: str, label: str) -> Link:
         return await self._audit.write(caller, _act("create", slug), links.add, slug, target, label)
 
-    async def change(self, caller: Admin, slug: str, body: LinkChanges) -> Answer[shapes.Link]:
-        """Let a link lead elsewhere, or call it otherwise."""
+    async def change(
+        self, caller: Admin, slug: str, body: LinkChanges, if_match: IfMatch = None
+    ) -> Answer[shapes.Link]:
+        """Let a link lead elsewhere, or call it otherwise; with `If-Match` only one of that revision."""
         slug = slug.lower()
         target = None if body.target is None else check_target(body.target)
-        made = await self._audit.write(caller, _act("change", slug), links.change, slug, target, body.label)
+        made = await self._audit.write(caller, _act("change", slug, if_match), links.change, slug, target, body.label)
         return answer(self._json(made))
 
-    async def remove(self, caller: Admin, slug: str) -> NoContent:
-        """Delete a link; its path is the root site's again."""
+    async def remove(self, caller: Admin, slug: str, if_match: IfMatch = None) -> NoContent:
+        """Delete a link; its path is the root site's again. `If-Match` as for changing."""
         slug = slug.lower()
-        await self._audit.write(caller, _act("remove", slug), links.remove, slug)
+        await self._audit.write(caller, _act("remove", slug, if_match), links.remove, slug)
         return NoContent()
 
     def _json(self, link: Link) -> shapes.Link:
@@ -105,11 +108,17 @@ class Links:
             "clicks": link.clicks + clicks,
             "last_clicked_at": iso(max(last, link.last_clicked_at or 0) or None),
             "created_at": iso(link.created_at),
+            "revision": _revision(link),
         }
 
 
-def _act(verb: str, slug: str) -> Act:
-    return Act(f"link.{verb}", slug, look=lambda connection: _look(connection, slug))
+def _act(verb: str, slug: str, if_match: str | None = None) -> Act:
+    check = held_to(if_match, lambda connection: links.find(connection, slug), _revision)
+    return Act(f"link.{verb}", slug, look=lambda connection: _look(connection, slug), check=check)
+
+
+def _revision(link: Link) -> str:
+    return revision_of_fields(link.slug, link.target, link.label)
 
 
 def _look(connection: apsw.Connection, slug: str) -> Any:

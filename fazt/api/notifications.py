@@ -17,6 +17,7 @@ from fazt.api import shapes
 from fazt.api.access import Admin
 from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer, list_answer, number_cursor
 from fazt.api.auditing import Act, Audit
+from fazt.api.preconditions import IfMatch, held_to, revision_of_fields
 from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.data.environment import seal
@@ -102,8 +103,13 @@ class NotificationCalls:
         """Show a notification."""
         return answer(await self._database.read(_show, name))
 
-    async def change(self, caller: Admin, name: str, body: NotificationChanges) -> Answer[shapes.Notification]:
-        """Change a notification; what waits for one that is switched off is given up."""
+    async def change(
+        self, caller: Admin, name: str, body: NotificationChanges, if_match: IfMatch = None
+    ) -> Answer[shapes.Notification]:
+        """Change a notification; what waits for one that is switched off is given up.
+
+        With `If-Match` only one of that revision.
+        """
         channel = await self._database.read(store.get, name)
         url = channel.url if body.url is None else check_url(body.url)
         sealed = channel.secret if body.secret is None else _sealed(channel.kind, body.secret)
@@ -111,14 +117,14 @@ class NotificationCalls:
             raise InvalidInput("The secret was for the host before; send the secret for the new one along.")
         events = channel.events if body.events is None else _in_order(body.events)
         enabled = channel.enabled if body.enabled is None else body.enabled
-        act = _act("change", name, secret_changed=body.secret is not None)
+        act = _act("change", name, secret_changed=body.secret is not None, if_match=if_match)
         await self._audit.write(caller, act, store.change, channel, url, sealed, events, enabled)
         self._notifications.wake()
         return answer(await self._database.read(_show, name))
 
-    async def remove(self, caller: Admin, name: str) -> NoContent:
-        """Delete a notification with its log."""
-        await self._audit.write(caller, _act("remove", name), store.remove, name)
+    async def remove(self, caller: Admin, name: str, if_match: IfMatch = None) -> NoContent:
+        """Delete a notification with its log. `If-Match` as for changing."""
+        await self._audit.write(caller, _act("remove", name, if_match=if_match), store.remove, name)
         return NoContent()
 
     async def test(self, caller: Admin, name: str) -> Answer[shapes.Notice]:
@@ -144,6 +150,7 @@ def _json(channel: Channel, last: Notice | None) -> shapes.Notification:
         "has_secret": channel.secret is not None,
         "last": None if last is None else _notice_json(last),
         "created_at": iso(channel.created_at),
+        "revision": _revision(channel),
     }
 
 
@@ -197,7 +204,7 @@ def _list_notices(connection: apsw.Connection, name: str, before: int | None, li
     return list_answer(found, limit, _notice_json, lambda notice: str(notice.number))
 
 
-def _act(verb: str, name: str, *, secret_changed: bool = False) -> Act:
+def _act(verb: str, name: str, *, secret_changed: bool = False, if_match: str | None = None) -> Act:
     """Return what is written down; that a secret changed is told, not what it was or is."""
 
     def look(connection: apsw.Connection) -> Any:
@@ -209,4 +216,9 @@ def _act(verb: str, name: str, *, secret_changed: bool = False) -> Act:
         more = {"secret": "changed"} if secret_changed else {}
         return seen | {"events": list(channel.events), "enabled": channel.enabled} | more
 
-    return Act(f"notification.{verb}", name, look=look)
+    check = held_to(if_match, lambda connection: store.find(connection, name), _revision)
+    return Act(f"notification.{verb}", name, look=look, check=check)
+
+
+def _revision(channel: Channel) -> str:
+    return revision_of_fields(channel.name, channel.url, channel.events, channel.enabled, channel.secret is not None)

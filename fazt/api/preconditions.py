@@ -5,9 +5,11 @@ RFC 9110 13.1.1.
 
 import hashlib
 import re
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
 
 import apsw
+import orjson
 from fastapi import Header
 
 from fazt.errors import InvalidInput, PreconditionFailed
@@ -17,6 +19,9 @@ from fazt.store import sites, versions
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description='The id of the version, or the revision, that was seen, in "".')
 ]
+CHANGED = "Somebody else has changed this meanwhile; look at it again."
+Check = Callable[[apsw.Connection], None]
+Thing = TypeVar("Thing")
 ENTITY_TAG = re.compile(r'"([0-9a-f]{32})"')
 
 
@@ -47,6 +52,30 @@ def check_is_live(connection: apsw.Connection, name: str, seen: str) -> None:
         )
 
 
+def revision_of_fields(*fields: Any) -> str:
+    """Return what tells the state of something that can be edited from any other, by all that an edit may change."""
+    return revision_of(orjson.dumps(fields))
+
+
+def held_to(
+    if_match: str | None, find: Callable[[apsw.Connection], Thing | None], revision: Callable[[Thing], str]
+) -> Check | None:
+    """Return the check of an edit that says which state it was made for; None where it does not say.
+
+    Raises: InvalidInput where the header names no revision. What is not there any more is found out by the edit itself.
+    """
+    seen = seen_revision(if_match)
+    if seen is None:
+        return None
+
+    def check(connection: apsw.Connection) -> None:
+        found = find(connection)
+        if found is not None and (present := revision(found)) != seen:
+            raise PreconditionFailed(CHANGED, revision=present)
+
+    return check
+
+
 def revision_of(data: bytes | None) -> str:
     """Return what tells something that is kept from whatever was kept there before."""
     return hashlib.sha256(data or b"").hexdigest()[:32]
@@ -69,4 +98,4 @@ def check_revision(data: bytes | None, seen: str | None) -> None:
     """Raise PreconditionFailed unless what is kept is what a caller has seen, or they did not say."""
     revision = revision_of(data)
     if seen is not None and seen != revision:
-        raise PreconditionFailed("Somebody else has changed this meanwhile; look at it again.", revision=revision)
+        raise PreconditionFailed(CHANGED, revision=revision)

@@ -13,6 +13,7 @@ from fazt.api import shapes
 from fazt.api.access import Admin
 from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, answer, list_answer, number_cursor, whole_list
 from fazt.api.auditing import Act, Audit
+from fazt.api.preconditions import IfMatch, held_to, revision_of_fields
 from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.auth.tokens import Principal
@@ -73,16 +74,18 @@ class SettingsCalls:
         """Show a setting, and what each source says of it."""
         return answer(self._json(name))
 
-    async def set_one(self, caller: Admin, name: str, body: NewSetting) -> Answer[shapes.Setting]:
-        """Set a setting."""
+    async def set_one(
+        self, caller: Admin, name: str, body: NewSetting, if_match: IfMatch = None
+    ) -> Answer[shapes.Setting]:
+        """Set a setting; with `If-Match` only one of that revision."""
         value = check_value(name, body.value)
-        await self._write(caller, name, store.change, {name: value})
+        await self._write(caller, name, store.change, {name: value}, if_match)
         return answer(self._json(name))
 
-    async def unset_one(self, caller: Admin, name: str) -> Answer[shapes.Setting]:
-        """Set a setting back to its default."""
+    async def unset_one(self, caller: Admin, name: str, if_match: IfMatch = None) -> Answer[shapes.Setting]:
+        """Set a setting back to its default. `If-Match` as for setting it."""
         find(name)
-        await self._write(caller, name, store.change, {name: None})
+        await self._write(caller, name, store.change, {name: None}, if_match)
         return answer(self._json(name))
 
     async def change(self, caller: Admin, body: NewSettings) -> Answer[Page[shapes.Setting]]:
@@ -109,8 +112,11 @@ class SettingsCalls:
         await self._write(caller, "", store.roll_back, body.number)
         return await self.list_all(caller)
 
-    async def _write(self, caller: Principal, subject: str, function: Any, wanted: Any) -> None:
-        act = Act("setting.change", subject or "settings", look=store.find_all)
+    async def _write(
+        self, caller: Principal, subject: str, function: Any, wanted: Any, if_match: str | None = None
+    ) -> None:
+        check = held_to(if_match, store.find_all, lambda chosen: _revision(subject, chosen.get(subject)))
+        act = Act("setting.change", subject or "settings", look=store.find_all, check=check)
         await self._audit.write(caller, act, function, caller.actor, wanted)
         self._live.take(await self._database.read(store.find_all))
 
@@ -135,8 +141,13 @@ class SettingsCalls:
             "because": [{"source": each.source, "value": each.value} for each in said],
             "live": about["live"],
             "restart_needed": name in self._live.waiting,
+            "revision": _revision(name, next(each.value for each in said if each.source == "database")),
             "editable": counts.source in ("database", "default"),
         }
+
+
+def _revision(name: str, chosen: Value | None) -> str:
+    return revision_of_fields(name, chosen)
 
 
 def _change_json(change: SettingChange) -> shapes.SettingChange:

@@ -12,6 +12,7 @@ from typing_extensions import TypedDict
 
 Item = TypeVar("Item")
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Revision = Annotated[str, Field(description="for the `If-Match` of an edit")]
 Encoding = Annotated[str, Field(description="how `body` stands in JSON: as `utf-8`, or as `base64`")]
 Role = Annotated[str, Field(json_schema_extra={"enum": ["owner", "admin", "editor", "viewer"]})]
 Action = Annotated[str, Field(json_schema_extra={"enum": ["read", "deploy", "admin"]})]
@@ -41,6 +42,7 @@ class Site(TypedDict):
     bytes: int
     versions: int
     domains: Sequence[str]
+    revision: Revision
 
 
 class Version(TypedDict):
@@ -175,7 +177,7 @@ class Protection(TypedDict):
     """The rules of a site."""
 
     rules: Sequence[Rule]
-    revision: Annotated[str, Field(description="for `If-Match`")]
+    revision: Revision
 
 
 class Share(TypedDict):
@@ -393,6 +395,7 @@ class Link(TypedDict):
     clicks: int
     last_clicked_at: Time | None
     created_at: Time
+    revision: Revision
 
 
 class HookChoices(TypedDict):
@@ -414,6 +417,7 @@ class Hook(HookChoices):
     refused: int
     last_refused_at: Time | None
     created_at: Time
+    revision: Revision
 
 
 class MadeHook(Hook):
@@ -473,6 +477,7 @@ class Notification(TypedDict):
     has_secret: bool
     last: Notice | None
     created_at: Time
+    revision: Revision
 
 
 class MadeNotification(Notification):
@@ -496,6 +501,7 @@ class User(TypedDict):
     recovery_codes: int
     created_at: Time
     last_seen_at: Time | None
+    revision: Revision
 
 
 class Invite(TypedDict):
@@ -634,6 +640,7 @@ class Setting(TypedDict):
     live: bool
     restart_needed: bool
     editable: bool
+    revision: Revision
 
 
 class ChangedSetting(TypedDict):

@@ -9,8 +9,19 @@ from pydantic import BaseModel, ConfigDict
 
 from fazt.api import shapes
 from fazt.api.access import Admin, FilteredAdmin, FilteredReader, Reader, check
-from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer, list_answer, site_json
+from fazt.api.answers import (
+    DEFAULT_ITEMS,
+    After,
+    Answer,
+    Limit,
+    NoContent,
+    answer,
+    list_answer,
+    site_json,
+    site_revision,
+)
 from fazt.api.auditing import Act, Audit, Look
+from fazt.api.preconditions import IfMatch, held_to
 from fazt.api.shapes import Page
 from fazt.errors import InvalidInput
 from fazt.sites.hosting import Hosting
@@ -67,15 +78,16 @@ class Sites:
         """Show a site."""
         return answer(await self._database.read(self._show, site))
 
-    async def change(self, caller: Admin, site: str, body: SiteChange) -> Answer[shapes.Site]:
-        """Rename a site, lock or unlock it."""
+    async def change(self, caller: Admin, site: str, body: SiteChange, if_match: IfMatch = None) -> Answer[shapes.Site]:
+        """Rename a site, lock or unlock it; with `If-Match` only one of that revision."""
         if body.name is None and body.locked is None:
             raise InvalidInput("Say what is to change: `name`, `locked`, or both.")
         name = None
         if body.name is not None:
             name = check_site_name(body.name)
             check(caller, "admin", name)
-        act = Act("site.change", site, site, _look(name or site, site))
+        held = held_to(if_match, lambda connection: sites.find(connection, site), site_revision)
+        act = Act("site.change", site, site, _look(name or site, site), held)
         return answer(await self._audit.write(caller, act, self._change, site, name, body.locked))
 
     async def remove(self, caller: Admin, site: str) -> NoContent:

@@ -11,8 +11,19 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from fazt.api import shapes
 from fazt.api.access import Admin, Anybody, address_of
-from fazt.api.answers import DEFAULT_ITEMS, After, Answer, Limit, NoContent, answer, list_answer, user_json
+from fazt.api.answers import (
+    DEFAULT_ITEMS,
+    After,
+    Answer,
+    Limit,
+    NoContent,
+    answer,
+    list_answer,
+    user_json,
+    user_revision,
+)
 from fazt.api.auditing import Act, Audit, note
+from fazt.api.preconditions import Check, IfMatch, held_to
 from fazt.api.session import Name, NewAccount, Password, SignInDesk, WayIn, add_user
 from fazt.api.shapes import Page
 from fazt.api.times import iso
@@ -102,8 +113,8 @@ class UserCalls:
         user = await self._audit.write(caller, act, users.add, name, body.role, sites, hashed)
         return answer(user_json(user), 201)
 
-    async def change(self, caller: Admin, name: str, body: UserChange) -> Answer[shapes.User]:
-        """Give a user another role or a new password; their sessions end."""
+    async def change(self, caller: Admin, name: str, body: UserChange, if_match: IfMatch = None) -> Answer[shapes.User]:
+        """Give a user another role or a new password; their sessions end. With `If-Match` only one of that revision."""
         if body.role is None and body.password is None:
             raise InvalidInput("Say what is to change: `role` (with its `sites`), `password`, or both.")
         sites, hashed = check_site_names(body.sites), None
@@ -113,12 +124,13 @@ class UserCalls:
         if body.password is not None:
             check_choice(body.password, name)
             hashed = await self._desk.passwords.hash(body.password)
-        act = Act("user.change", name, look=_look(name))
+        act = Act("user.change", name, look=_look(name), check=_held(name, if_match))
         return answer(user_json(await self._audit.write(caller, act, _change, caller, name, body.role, sites, hashed)))
 
-    async def remove(self, caller: Admin, name: str) -> NoContent:
-        """Remove a user; their sessions end at once."""
-        await self._audit.write(caller, Act("user.remove", name, look=_look(name)), _remove, caller, name)
+    async def remove(self, caller: Admin, name: str, if_match: IfMatch = None) -> NoContent:
+        """Remove a user; their sessions end at once. `If-Match` as for changing."""
+        act = Act("user.remove", name, look=_look(name), check=_held(name, if_match))
+        await self._audit.write(caller, act, _remove, caller, name)
         return NoContent()
 
     async def end_sessions(self, caller: Admin, name: str) -> NoContent:
@@ -187,6 +199,10 @@ def _look(name: str) -> Any:
         return None if user is None else {"name": user.name, "role": user.role, "sites": user.sites}
 
     return look
+
+
+def _held(name: str, if_match: str | None) -> Check | None:
+    return held_to(if_match, lambda connection: users.find(connection, name), user_revision)
 
 
 def _change(

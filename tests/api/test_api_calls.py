@@ -20,12 +20,13 @@ def test_a_site_is_made_listed_renamed_locked_and_removed(api: Api) -> None:
     made = api.ask("POST", "/api/sites", {"name": "Blog"})
     assert made.status == 201
     assert TIME.fullmatch(made.json["created_at"])
-    assert made.json | {"created_at": ""} == {
+    assert made.json | {"created_at": "", "revision": ""} == {
         "name": "blog",
         "url": "http://blog.localhost:4698/",
         "live_version": None,
         "locked": False,
         "created_at": "",
+        "revision": "",
         "files": 0,
         "bytes": 0,
         "versions": 0,

@@ -13,7 +13,7 @@ TARGET = "https://example.org/page"
 def test_a_link_is_made_listed_changed_and_removed(api: Api) -> None:
     made = api.ask("POST", "/api/links", {"slug": "Talk", "target": TARGET, "label": "slides"})
     assert made.status == 201
-    assert made.json | {"created_at": ""} == {
+    assert made.json | {"created_at": "", "revision": ""} == {
         "slug": "talk",
         "url": "http://localhost:4698/r/talk",
         "target": TARGET,
@@ -21,6 +21,7 @@ def test_a_link_is_made_listed_changed_and_removed(api: Api) -> None:
         "clicks": 0,
         "last_clicked_at": None,
         "created_at": "",
+        "revision": "",
     }
     changed = api.ask("PATCH", "/api/links/talk", {"target": "http://example.org/ü?q=a b#c".replace(" ", "%20")})
     assert changed.json["target"] == "http://example.org/%C3%BC?q=a%20b#c"

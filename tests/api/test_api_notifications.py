@@ -20,7 +20,7 @@ def make(api: Api, **body: Any) -> Any:
 
 def test_a_notification_is_made_shown_changed_and_removed(api: Api) -> None:
     made = make(api, secret="tk_s3cret")
-    assert made | {"created_at": ""} == {
+    assert made | {"created_at": "", "revision": ""} == {
         "name": "phone",
         "kind": "ntfy",
         "url": URL,
@@ -29,6 +29,7 @@ def test_a_notification_is_made_shown_changed_and_removed(api: Api) -> None:
         "has_secret": True,
         "last": None,
         "created_at": "",
+        "revision": "",
         "secret": "tk_s3cret",
     }
     shown = api.ask("GET", "/api/notifications/phone").json

@@ -61,6 +61,20 @@ def test_a_link_is_made_changed_removed_and_brought_back(dashboard: Dashboard) -
     expect(dialog.get_by_role("alert")).to_contain_text("http or https")
 
 
+def test_what_somebody_else_made_of_a_link_is_not_overwritten(dashboard: Dashboard) -> None:
+    dashboard.server.cli("links", "create", "https://example.org/one", "--slug", "shared")
+    page = dashboard.open("links")
+    row = page.get_by_role("row").filter(has_text="/r/shared")
+    row.get_by_role("button", name="Change").click()
+    dashboard.server.cli("links", "set", "shared", "--to", "https://example.org/theirs")
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Leads to").fill("https://example.org/mine")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("Somebody else has changed this meanwhile")
+    answer = dashboard.server.get("/r/shared", host="localhost")
+    assert answer.header("location") == "https://example.org/theirs"
+
+
 def test_a_webhook_shows_its_secret_once_and_what_it_brought(
     dashboard: Dashboard, folder: Callable[[dict[str, str]], Path]
 ) -> None:

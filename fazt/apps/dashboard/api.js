@@ -73,6 +73,9 @@ export const put = (path, body, options) => asJson("PUT", path, { body, ...optio
 export const patch = (path, body, options) => asJson("PATCH", path, { body, ...options });
 export const del = (path, body, options) => asJson("DELETE", path, { body, ...options });
 
+// What holds an edit to the state that was seen: patch(path, body, seen(link)). Else the server refuses it with 412.
+export const seen = ({ revision }) => ({ headers: { "If-Match": `"${revision}"` } });
+
 export async function* all(path, params) {
   let after = null;
   do {

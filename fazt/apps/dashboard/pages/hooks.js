@@ -1,5 +1,5 @@
 // Webhooks that others deliver here: made, switched on and off, and what they brought.
-import { del, get, list, patch, post } from "../api.js";
+import { del, get, list, patch, post, seen } from "../api.js";
 import { CliLine, CopyButton, quote } from "../components/cli.js";
 import { ConfirmByName, Dialog } from "../components/dialog.js";
 import { EmptyState } from "../components/empty.js";
@@ -96,8 +96,9 @@ function One({ name, session }) {
   const change = mayChange(session, hook);
   const turn = async () => {
     try {
-      found.set(await patch(one(name), { enabled: !hook.enabled }));
-      toast(hook.enabled ? `${name} takes nothing for now.` : `${name} takes deliveries.`, { undo: async () => found.set(await patch(one(name), { enabled: hook.enabled })) });
+      const made = await patch(one(name), { enabled: !hook.enabled }, seen(hook));
+      found.set(made);
+      toast(hook.enabled ? `${name} takes nothing for now.` : `${name} takes deliveries.`, { undo: async () => found.set(await patch(one(name), { enabled: hook.enabled }, seen(made))) });
     } catch (error) {
       toastError(error);
     }
@@ -124,7 +125,7 @@ function ChangeHook({ hook, onDone, onClose }) {
   const needsSecret = hook.style === "none" && style !== "none";
   const [run, busy, fault] = useAction(async () => {
     const body = { style, ...(hook.site !== null ? { function: job || null } : {}), ...(style !== "none" && secret ? { secret } : {}) };
-    onDone(await patch(one(hook.name), body));
+    onDone(await patch(one(hook.name), body, seen(hook)));
     onClose();
     toast(`${hook.name} is changed.`);
   });

@@ -1,5 +1,5 @@
 // Short links of the server's domain: made, copied, changed, followed.
-import { del, list, patch, post } from "../api.js";
+import { del, list, patch, post, seen } from "../api.js";
 import { CliLine, CopyButton, quote } from "../components/cli.js";
 import { Dialog } from "../components/dialog.js";
 import { EmptyState } from "../components/empty.js";
@@ -25,7 +25,7 @@ export default function Links({ session }) {
   const add = change && html`<${Button} kind="primary" icon="plus" onClick=${() => setEdited({ slug: "", target: "", label: "", isNew: true })}>New link<//>`;
   const remove = async (link) => {
     try {
-      await del(one(link.slug));
+      await del(one(link.slug), undefined, seen(link));
       await found.reload();
       toast(`${link.slug} leads nowhere any more.`, { undo: async () => { await post("/links", { slug: link.slug, target: link.target, label: link.label }); await found.reload(); } });
     } catch (error) {
@@ -59,10 +59,10 @@ function EditLink({ link, onDone, onClose }) {
   const [target, setTarget] = useState(link.target);
   const [label, setLabel] = useState(link.label);
   const [run, busy, fault] = useAction(async () => {
-    const made = link.isNew ? await post("/links", { slug: slug.trim() || null, target: target.trim(), label }) : await patch(one(link.slug), { target: target.trim(), label });
+    const made = link.isNew ? await post("/links", { slug: slug.trim() || null, target: target.trim(), label }) : await patch(one(link.slug), { target: target.trim(), label }, seen(link));
     await onDone();
     onClose();
-    toast(`${plainUrl(made.url)} leads to ${plainUrl(made.target).slice(0, 60)}.`, link.isNew ? {} : { undo: async () => { await patch(one(link.slug), { target: link.target, label: link.label }); await onDone(); } });
+    toast(`${plainUrl(made.url)} leads to ${plainUrl(made.target).slice(0, 60)}.`, link.isNew ? {} : { undo: async () => { await patch(one(link.slug), { target: link.target, label: link.label }, seen(made)); await onDone(); } });
   });
   const command = link.isNew
     ? `fazt links create ${quote(target.trim() || "URL")}${slug.trim() ? ` --slug ${quote(slug.trim())}` : ""}${label ? ` --label ${quote(label)}` : ""}`

@@ -1,5 +1,5 @@
 // Where you are told of what happens: ntfy topics and webhooks, a test, and how each telling went.
-import { del, get, list, patch, post } from "../api.js";
+import { del, get, list, patch, post, seen } from "../api.js";
 import { CliLine, quote } from "../components/cli.js";
 import { ConfirmByName, Dialog } from "../components/dialog.js";
 import { EmptyState } from "../components/empty.js";
@@ -66,7 +66,7 @@ function Edit({ given, onDone, onClose }) {
   const [events, setEvents] = useState(given?.events ?? EVENTS.map(([each]) => each));
   const [run, busy, fault] = useAction(async () => {
     const body = { url: url.trim(), events, ...(secret ? { secret } : {}) };
-    onDone(given ? await patch(one(given.name), body) : await post("/notifications", { name, kind, ...body }));
+    onDone(given ? await patch(one(given.name), body, seen(given)) : await post("/notifications", { name, kind, ...body }));
   });
   const chosen = events.length < EVENTS.length ? events.map((each) => ` --event ${each}`).join("") : "";
   const command = given ? `fazt notifications set ${quote(given.name)} --url ${quote(url.trim())}${chosen}` : `fazt notifications create ${quote(name || "NAME")} ${quote(url.trim() || "URL")}${kind === "ntfy" ? "" : ` --kind ${kind}`}${chosen}${secret ? " --secret < secret.txt" : ""}`;
@@ -107,9 +107,10 @@ function One({ name }) {
   if (!channel) return html`<${Page} title=${name} />`;
   const turn = async () => {
     try {
-      found.set(await patch(one(name), { enabled: !channel.enabled }));
+      const made = await patch(one(name), { enabled: !channel.enabled }, seen(channel));
+      found.set(made);
       await log.reload();
-      toast(channel.enabled ? `${name} is told nothing for now.` : `${name} is told again.`, { undo: async () => found.set(await patch(one(name), { enabled: channel.enabled })) });
+      toast(channel.enabled ? `${name} is told nothing for now.` : `${name} is told again.`, { undo: async () => found.set(await patch(one(name), { enabled: channel.enabled }, seen(made))) });
     } catch (error) {
       toastError(error);
     }

@@ -1,5 +1,5 @@
 // The settings of the server: what each is, what counts and why, changed and taken back.
-import { del, get, post, put } from "../api.js";
+import { del, get, post, put, seen } from "../api.js";
 import { CliLine, quote } from "../components/cli.js";
 import { Dialog } from "../components/dialog.js";
 import { Button, Form, Input, Select, useAction } from "../components/form.js";
@@ -22,7 +22,7 @@ export default function Settings() {
   // `before`: what was set here until then, null where nothing was; others may have changed other settings since.
   const done = (item, before) => {
     const undo = async () => {
-      await (before === null ? del(`/settings/${item.name}`) : put(`/settings/${item.name}`, { value: before }));
+      await (before === null ? del(`/settings/${item.name}`, undefined, seen(item)) : put(`/settings/${item.name}`, { value: before }, seen(item)));
       await reload();
     };
     setOpen(null);
@@ -65,9 +65,9 @@ function Change({ item, onDone, onClose }) {
   const [run, busy, fault] = useAction(async () => {
     const given = item.type === "str" ? value : Number(value);
     if (Number.isNaN(given) || value.trim() === "" && item.type !== "str") throw new Error("This must be a number.");
-    onDone(await put(`/settings/${item.name}`, { value: given }), here);
+    onDone(await put(`/settings/${item.name}`, { value: given }, seen(item)), here);
   });
-  const [unset, unsetting] = useAction(async () => onDone(await del(`/settings/${item.name}`), here));
+  const [unset, unsetting] = useAction(async () => onDone(await del(`/settings/${item.name}`, undefined, seen(item)), here));
   const range = [item.low !== null && item.type !== "str" && `at least ${item.low}`, item.high !== null && item.type !== "str" && `at most ${item.high}`].filter(Boolean).join(", ");
   return html`<${Dialog} title=${item.name} onClose=${onClose}>
     <p>${item.help}</p>

@@ -1,5 +1,5 @@
 // Who may use this server: accounts, their roles and sites, and links that make more of them.
-import { del, list, patch, post } from "../api.js";
+import { del, list, patch, post, seen } from "../api.js";
 import { CliLine, CopyButton, quote } from "../components/cli.js";
 import { ConfirmByName, Dialog } from "../components/dialog.js";
 import { EmptyState } from "../components/empty.js";
@@ -88,8 +88,8 @@ function Role({ user, owner, onClose }) {
   const [sites, setSites] = useState(user.sites?.join(", ") ?? "");
   const [run, busy, fault] = useAction(async () => {
     const wanted = ["owner", "admin"].includes(role) ? null : sitesOf(sites);
-    await patch(`/users/${encodeURIComponent(user.name)}`, { role, sites: wanted });
-    toast(`${user.name} is ${role} now.`, { undo: () => patch(`/users/${encodeURIComponent(user.name)}`, { role: user.role, sites: user.sites }).then(onClose) });
+    const made = await patch(`/users/${encodeURIComponent(user.name)}`, { role, sites: wanted }, seen(user));
+    toast(`${user.name} is ${role} now.`, { undo: () => patch(`/users/${encodeURIComponent(user.name)}`, { role: user.role, sites: user.sites }, seen(made)).then(onClose) });
     onClose();
   });
   return html`<${Dialog} title=${`What ${user.name} may do`} onClose=${onClose}>
