@@ -279,6 +279,13 @@ class StorageFull(StoreError):
     code = "storage_full"
 
 
+class BackupRefused(StoreError):
+    """A backup is damaged, of another program or a newer Fazt, or its passphrase is wrong; nothing was changed."""
+
+    status = 400
+    code = "backup_refused"
+
+
 class FetchError(FaztError):
     """Outgoing HTTP came to no answer; never raised itself."""
 

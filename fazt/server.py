@@ -36,6 +36,10 @@ from fazt.api.routing import Application, at_first_request, by_door, by_host, by
 from fazt.api.short_links import short_links_app
 from fazt.api.tally import Tally
 from fazt.api.telling import Telling, served
+from fazt.backups import restoring
+from fazt.backups.boot import is_rehearsal
+from fazt.backups.schedule import Plan, Schedule
+from fazt.backups.shelf import Retention, Shelf
 from fazt.clock import SystemClock
 from fazt.cron.cron import Cron
 from fazt.data.caller import Operation
@@ -68,6 +72,7 @@ from fazt.outbound.client import Outbound
 from fazt.settings import (
     LiveSettings,
     Settings,
+    backup_folder,
     check_domain,
     listen_address,
     load_settings,
@@ -90,14 +95,17 @@ from fazt.visits.countries import open_countries
 from fazt.visits.visits import Visits
 
 TICK_S = 0.5
+REMIND_S = 24 * 3600  # of the same trouble with backups
 PAGE_CACHE_SHARE = 4  # of the memory that the process may use: one part in so many
 FUNCTIONS_SHARE = 4
 PROCESS_PAGES_BYTES = 1 << 20  # where no server runs no page is ever kept
 MAX_BODY_BYTES = 64 << 20  # beyond the largest archive; whoever reads a body allows less
 
 
-def run(flags: Mapping[str, object], path: Path, on_ready: Callable[[str, str | None], None]) -> None:
+def run(flags: Mapping[str, object], path: Path, on_ready: Callable[[str, str | None], None]) -> bool:
     """Serve a database until SIGTERM or SIGINT; a second signal does not wait for requests under way.
+
+    Return whether somebody asked for the server to start anew.
 
     `flags` are settings of this run alone. `on_ready` is called once it answers, with the server's URL and, as long as
     nobody owns it, with a link that makes the owner's account.
@@ -105,6 +113,7 @@ def run(flags: Mapping[str, object], path: Path, on_ready: Callable[[str, str | 
     Raises: InvalidInput, StoreError, ListenError.
     """
     make_hosting(load_settings(flags))  # what cannot be is told before a file is made
+    restoring.finish(path)
     errors = ErrorLog()
     with (
         logging_to(errors),
@@ -113,7 +122,7 @@ def run(flags: Mapping[str, object], path: Path, on_ready: Callable[[str, str | 
         _compressing(database) as compressor,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        runner.run(_serve(settings, make_hosting(settings.now), database, spill, compressor, errors, on_ready))
+        return runner.run(_serve(settings, make_hosting(settings.now), database, spill, compressor, errors, on_ready))
 
 
 async def _serve(
@@ -124,8 +133,8 @@ async def _serve(
     compressor: Compressor,
     errors: ErrorLog,
     on_ready: Callable[[str, str | None], None],
-) -> None:
-    stopping, hurrying = _signals()
+) -> bool:
+    stopping, hurrying, again = *_signals(), asyncio.Event()
     clock, ring, pages = Clock(), AccessRing(RING_RECORDS), Pages(page_cache_bytes(settings.now))
     database.follow(partial(_forget, pages))
     functions = make_functions(settings.now, hosting, database)
@@ -149,7 +158,9 @@ async def _serve(
         receiving=receiving,
         telling=telling,
         wake_compressor=compressor.wake,
+        shelf=make_shelf(settings.now, database),
         connections=lambda: edge.connections,
+        restart=again.set,
         started_at_ms=now_ms(),
     )
     api = at_first_request(partial(make_api, parts))
@@ -166,7 +177,8 @@ async def _serve(
     edge.trust(read_networks(settings.now.trusted_proxies))
     settings.follow(partial(_apply, edge, parts))
     counting = [history.run(), visits.run(), collector.run(), clicks.run(), *receiving.background()]
-    async with _background(_tick(clock), *counting, *telling.background(), *functions.background()):
+    acting = [] if is_rehearsal() else [*telling.background(), *functions.background(), make_schedule(parts).work()]
+    async with _background(_tick(clock), *counting, *acting):
         try:
             await edge.listen_tcp(*listen_address(settings.now.http))
             # Once the port is ours, and before this thread answers anybody.
@@ -178,7 +190,7 @@ async def _serve(
             gc.collect()
             gc.freeze()  # what is there now stays: the collector need not walk through it while visitors wait
             on_ready(hosting.url(hosting.domain), _setup_link(parts))
-            await stopping.wait()
+            await _first(stopping, again)
         finally:
             history.stop()
             await _stop(edge, settings.now.shutdown_grace_s, hurrying)
@@ -187,6 +199,7 @@ async def _serve(
             await visits.flush()
             await clicks.flush()
             await receiving.refusals.flush()
+    return again.is_set()
 
 
 def _network(parts: Parts, api: Application, resolver: Resolver) -> Application:
@@ -279,7 +292,27 @@ def _parts_without_server(
         clicks=Tally(database, links.add_clicks),
         receiving=make_receiving(database, hosting, functions),
         telling=make_telling(settings, hosting, database, pages, functions),
+        shelf=make_shelf(settings.now, database),
     )
+
+
+def make_shelf(settings: Settings, database: Database) -> Shelf:
+    """Return the backups of a database."""
+    return Shelf(database.path, backup_folder(settings, database.path))
+
+
+def make_schedule(parts: Parts) -> Schedule:
+    """Return what makes backups by itself; to be called inside of the loop."""
+
+    def plan() -> Plan:
+        now = parts.settings.now
+        keep = (now.backup_keep_last, now.backup_keep_daily, now.backup_keep_weekly, now.backup_keep_monthly)
+        return Plan(now.backup_every_h, Retention(*keep))
+
+    def tell(title: str, text: str) -> None:
+        parts.telling.notifications.notify_once(title, REMIND_S, "backup", title, text)
+
+    return Schedule(parts.database, parts.shelf, plan, SystemClock(), tell)
 
 
 def make_receiving(database: Database, hosting: Hosting, functions: FunctionParts) -> Receiving:
@@ -481,6 +514,14 @@ def _signals() -> tuple[asyncio.Event, asyncio.Event]:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, on_signal)
     return first, second
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Return when one of some events is set."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for each in waiting:
+        each.cancel()
 
 
 async def _stop(edge: Edge, grace_s: float, hurrying: asyncio.Event) -> None:

@@ -111,6 +111,14 @@ class Settings:
     functions_memory_bytes: int = _setting(
         0, "Memory for idle functions; 0: a quarter of what there is.", unit="bytes", live=True
     )
+    backup_every_h: int = _setting(
+        24, "Hours from one backup that is made by itself to the next; 0: none is.", unit="h", high=8784, live=True
+    )
+    backup_folder: str = _setting("", "Where backups are kept; empty: beside the database, in its name + .backups.")
+    backup_keep_last: int = _setting(3, "Newest backups that stay.", low=1, high=10_000, live=True)
+    backup_keep_daily: int = _setting(7, "Days of which the newest backup stays.", high=10_000, live=True)
+    backup_keep_weekly: int = _setting(4, "Weeks of which the newest backup stays.", high=10_000, live=True)
+    backup_keep_monthly: int = _setting(6, "Months of which the newest backup stays.", high=10_000, live=True)
     country_database: str = _setting(
         "", "Path of a MaxMind database (.mmdb) that tells the countries of visitors; empty: they are not counted."
     )
@@ -358,6 +366,13 @@ def public_url(settings: Settings, host: str) -> str:
         return f"{settings.public_scheme}://{host}/"
     port = listen_address(settings.http)[1]
     return f"http://{host}/" if port == DEFAULT_PORTS["http"] else f"http://{host}:{port}/"
+
+
+def backup_folder(settings: Settings, database: Path) -> Path:
+    """Return the folder in which the backups of a database are kept."""
+    if settings.backup_folder:
+        return database.parent / Path(settings.backup_folder).expanduser()
+    return database.with_name(f"{database.name}.backups")
 
 
 def memory_limit_bytes(root: Path = Path("/")) -> int:

@@ -9,13 +9,16 @@ from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import orjson
 
-from fazt.api import shapes
 from fazt.api.lines import Line, call_line, console_line
 from fazt.functions.calls import Failure, Report
 from fazt.store.database import now_ms
+
+if TYPE_CHECKING:  # pydantic, which it needs, is not loaded with the server
+    from fazt.api import shapes
 
 KEPT_LINES = 4000
 KEPT_SITES = 1000
@@ -36,7 +39,7 @@ class SiteCalls:
     durations_us: deque[int] = field(default_factory=lambda: deque(maxlen=SAMPLES))
     cpu_us: deque[int] = field(default_factory=lambda: deque(maxlen=SAMPLES))
 
-    def as_json(self, name: str) -> shapes.SiteCalls:
+    def as_json(self, name: str) -> "shapes.SiteCalls":
         """Return the counts and percentiles as JSON has them."""
         duration, cpu = sorted(self.durations_us), sorted(self.cpu_us)
         return {
@@ -97,7 +100,7 @@ class CallLog:
         """Return how many calls of each site there were, and how many of them failed."""
         return {name: (calls.calls, calls.failed) for name, calls in self._sites.items()}
 
-    def sites(self) -> list[shapes.SiteCalls]:
+    def sites(self) -> "list[shapes.SiteCalls]":
         """Return the counts of the sites that were called last, as JSON has them."""
         return [calls.as_json(name) for name, calls in reversed(self._sites.items())]
 
@@ -113,7 +116,7 @@ def report_line(report: Report) -> Line:
     return call_line(report_json(report), report.site, report.started_ms, ended_ms)
 
 
-def report_json(report: Report) -> shapes.CallReport:
+def report_json(report: Report) -> "shapes.CallReport":
     """Return what is known of a call as JSON has it, without what it logged."""
     failure = report.failure
     return {
@@ -131,7 +134,7 @@ def report_json(report: Report) -> shapes.CallReport:
     }
 
 
-def _failure_json(failure: Failure) -> shapes.Failure:
+def _failure_json(failure: Failure) -> "shapes.Failure":
     return {"name": failure.name, "message": failure.message, "stack": failure.stack}
 
 
@@ -152,7 +155,7 @@ def request_json(method: str, path: str, query: bytes, headers: Iterable[tuple[b
     )
 
 
-def _percentiles(values: list[int]) -> shapes.Percentiles:
+def _percentiles(values: list[int]) -> "shapes.Percentiles":
     """Return the milliseconds of sorted microseconds."""
     return {"p50": _share(values, 0.50), "p95": _share(values, 0.95), "p99": _share(values, 0.99)}
 

@@ -7,9 +7,8 @@ import asyncio
 import contextlib
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from fazt.api import shapes
 from fazt.api.call_log import CallLog
 from fazt.api.failed_calls import FailedCalls
 from fazt.api.rooms import RELAY, RoomEvent, RoomSite
@@ -32,6 +31,9 @@ from fazt.outbound.client import Outbound
 from fazt.sites.cron_rules import find_handler
 from fazt.sites.room_rules import read_rooms
 from fazt.store.changes import Change
+
+if TYPE_CHECKING:  # pydantic, which it needs, is not loaded with the server
+    from fazt.api import shapes
 
 EVENTS = {"join": "onJoin", "message": "onMessage", "leave": "onLeave"}
 
@@ -56,7 +58,7 @@ class FunctionParts:
         """Return what runs as long as the server does."""
         return [self.pool.run(), self.failed.run(), self.room_members.run(), self.jobs.work(), self.cron.work()]
 
-    def as_json(self) -> shapes.FunctionsState:
+    def as_json(self) -> "shapes.FunctionsState":
         """Return how functions are doing, as JSON has it."""
         return {
             "runners": self.pool.count(),

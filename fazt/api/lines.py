@@ -4,13 +4,15 @@ Rule: a line holds no control character, whoever sent what stands in it.
 """
 
 import re
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from fazt._speedups.statistics import AccessRecord
-from fazt.api import shapes
 from fazt.api.times import iso
+
+if TYPE_CHECKING:  # pydantic, which it needs, is not loaded with the server
+    from fazt.api import shapes
 
 ACCESS, ERROR, CALL, CONSOLE = "access", "error", "call", "console"
 LONGEST_MESSAGE = 2000
@@ -50,7 +52,7 @@ def error_line(at_ms: int, message: str) -> Line:
     return Line(at_ms, "", ERROR, _to_json(fields))
 
 
-def call_line(report: shapes.CallReport, site: str, started_ms: int, at_ms: int) -> Line:
+def call_line(report: "shapes.CallReport", site: str, started_ms: int, at_ms: int) -> Line:
     """Return a call of a function that has ended as a line."""
     fields = {"at": iso(at_ms), "site": site, "kind": CALL, **report, "started_at": iso(started_ms)}
     return Line(at_ms, site, CALL, _to_json(fields))

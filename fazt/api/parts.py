@@ -11,6 +11,7 @@ from fazt.api.hook_app import Receiving
 from fazt.api.tally import Tally
 from fazt.api.telling import Telling
 from fazt.auth.setup import SetupSecret
+from fazt.backups.shelf import Shelf
 from fazt.settings import LiveSettings
 from fazt.sites.hosting import Hosting
 from fazt.sites.spill import Spill
@@ -34,7 +35,9 @@ class Parts:
     clicks: Tally
     receiving: Receiving
     telling: Telling
+    shelf: Shelf
     setup: SetupSecret = field(default_factory=SetupSecret)
     wake_compressor: Callable[[], None] = lambda: None
     connections: Callable[[], int] = lambda: 0
+    restart: Callable[[], None] | None = None
     started_at_ms: int | None = None

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from fazt.api.account import AccountCalls
 from fazt.api.admin import Resource
 from fazt.api.audit import AuditLog
+from fazt.api.backups import BackupCalls
 from fazt.api.blobs import Blobs
 from fazt.api.cron import Cron as CronCalls
 from fazt.api.deploys import Deploys
@@ -75,6 +76,7 @@ def make_resources(parts: Parts) -> Sequence[Resource]:
         EnvironmentCalls(database),
         JobCalls(database, functions.jobs.wake, functions.jobs.interrupt),
         CronCalls(database, functions.jobs.wake, functions.cron.wake),
+        BackupCalls(database, parts.shelf, parts.restart),
         SettingsCalls(database, parts.settings),
         ProtectionCalls(database, hosting, passwords),
         Events(database, parts.pages, parts.connections, parts.history),

@@ -789,6 +789,54 @@ class Route(TypedDict):
     answer: RouteAnswer
 
 
+class BackupProof(TypedDict):
+    """What came of proving a backup; `failed` null: all of it was right."""
+
+    at: Time
+    booted: Annotated[bool, Field(description="a server was started on it and asked for every site")]
+    failed: str | None
+
+
+class Backup(TypedDict):
+    """A backup that is kept on the server; `bytes` of its file, `database_bytes` and `sha256` of what is in it."""
+
+    id: str
+    label: str
+    made_at: Time
+    version: str
+    schema: int
+    sequence: Annotated[int, Field(description="number of the last change that is in it")]
+    sites: int
+    versions: int
+    blobs: int
+    database_bytes: int
+    sha256: str
+    bytes: int
+    encrypted: bool
+    path: str
+    proof: BackupProof | None
+
+
+class PrunedBackups(TypedDict):
+    """The backups that were deleted, or would be, and what that frees."""
+
+    removed: Sequence[str]
+    freed_bytes: int
+
+
+class Restoring(TypedDict):
+    """The backup that takes the place of the database, at once where the server starts anew."""
+
+    backup: str
+    restarting: bool
+
+
+class Restarting(TypedDict):
+    """The server starts anew."""
+
+    restarting: bool
+
+
 # Statistics.
 
 

@@ -133,7 +133,7 @@ def _is_ours(where: Path, database: Path) -> bool:
         return False
 
 
-def _remote_name(db: str | None, remote: str | None) -> str | None:
+def remote_name(db: str | None, remote: str | None) -> str | None:
     """Return which remote a command is about. In this order: the options, FAZT_REMOTE, FAZT_DB, `fazt remote use`."""
     if db is not None and remote is not None:
         raise click.UsageError("Give --db or --remote, not both: one is here, the other elsewhere.")
@@ -148,7 +148,7 @@ def connect(db: str | None, remote: str | None, *, create: bool = False) -> Iter
 
     `create` is for what makes sense without a database: it is made then.
     """
-    name = _remote_name(db, remote)
+    name = remote_name(db, remote)
     transport = RemoteTransport(remotes.find(name)) if name is not None else _local(db, create=create)
     try:
         yield Client(transport)

@@ -1,5 +1,8 @@
 """`fazt serve`: the server, in the foreground."""
 
+import os
+import sys
+
 import click
 
 from fazt.settings import database_path
@@ -28,4 +31,7 @@ def serve(db: str | None, domain: str | None, http: str | None) -> None:
         click.echo("  another terminal: fazt deploy ./my-folder --site my-site")
         click.echo("  Ctrl-C stops it")
 
-    run({"domain": domain, "http": http}, path, say)
+    if run({"domain": domain, "http": http}, path, say):
+        # The same process with everything new: what waited for a start, and a database that was restored.
+        sys.stdout.flush()
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606

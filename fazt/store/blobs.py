@@ -49,6 +49,7 @@ UNUSED = """
     SELECT blob.id, blob.size FROM unused_blob JOIN blob ON blob.id = unused_blob.blob
     WHERE blob.created_at <= ? LIMIT ?
 """
+ALL = "SELECT id, hash, size FROM blob WHERE complete = 1"
 TOTALS = "SELECT count(*), coalesce(sum(size), 0) FROM blob WHERE complete = 1"
 
 
@@ -257,6 +258,11 @@ def shrink(connection: apsw.Connection, pages: int) -> int:
         schema.pragma(connection, f"incremental_vacuum({pages:d})")
     after: int = schema.pragma(connection, "freelist_count")
     return before - after
+
+
+def list_all(connection: apsw.Connection) -> list[Blob]:
+    """Return every complete blob, for who checks them all."""
+    return [Blob(*row) for row in rows.fetch(connection, ALL)]
 
 
 def totals(connection: apsw.Connection) -> tuple[int, int]:

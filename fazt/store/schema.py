@@ -140,6 +140,15 @@ def _set_journal(connection: apsw.Connection) -> None:
     pragma(connection, "cache_size = -8192")
 
 
+def find_damage(connection: apsw.Connection) -> str | None:
+    """Return what is wrong with the structure of a file or with its references, None: nothing. Reads all of it."""
+    result = pragma(connection, "integrity_check(1)")
+    if result != "ok":
+        return str(result).strip().replace("\n", " ")
+    broken = connection.execute("PRAGMA foreign_key_check").fetchone()
+    return None if broken is None else f"a row of {broken[0]} refers to none of {broken[2]}"
+
+
 def _migrate(connection: apsw.Connection, path: Path) -> None:
     known = migrations()
     present = pragma(connection, "user_version")

@@ -22,7 +22,7 @@ from fazt.api.history import History
 from fazt.api.parts import Parts
 from fazt.api.tally import Tally
 from fazt.api.telling import Telling
-from fazt.server import make_api, make_functions, make_hosting, make_receiving, make_spill, make_telling
+from fazt.server import make_api, make_functions, make_hosting, make_receiving, make_shelf, make_spill, make_telling
 from fazt.settings import LiveSettings, Settings
 from fazt.sites.hosting import Hosting
 from fazt.sites.pack import Piece, encode
@@ -71,6 +71,7 @@ class Api:
         self.spill = make_spill(settings, database)
         self.collector = Collector(database)
         self.woken = 0
+        self.restarts = 0
         self.settings = LiveSettings(chosen(settings), {})
         hosting = make_hosting(settings)
         self.functions = runner.run(self._make_functions(settings, hosting))
@@ -89,6 +90,8 @@ class Api:
             clicks=Tally(database, links.add_clicks),
             receiving=make_receiving(database, hosting, self.functions),
             telling=runner.run(self._make_telling(hosting)),
+            shelf=make_shelf(settings, database),
+            restart=self._note_restart,
             wake_compressor=self._wake,
             connections=lambda: 3,
             started_at_ms=1000,
@@ -104,6 +107,9 @@ class Api:
     def close(self) -> None:
         self.runner.run(self.parts.telling.notifications.close())
         self.runner.run(self.functions.stop())
+
+    def _note_restart(self) -> None:
+        self.restarts += 1
 
     def _wake(self) -> None:
         self.woken += 1

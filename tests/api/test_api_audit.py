@@ -31,6 +31,8 @@ CHANGES: list[tuple[str, str, Any, str]] = [
     ("PUT", "/api/settings/idle_timeout_s", {"value": 5}, "setting.change"),
     ("POST", "/api/users", {"name": "bob", "password": "hidden, and long enough"}, "user.create"),
     ("POST", "/api/invites", {}, "invite.create"),
+    ("POST", "/api/backups", {}, "backup.create"),
+    ("POST", "/api/restart", None, "server.restart"),
 ]
 
 
@@ -135,6 +137,7 @@ ELSEWHERE = {
     ("POST", "/api/settings/rollback"): "the same",
 }
 OWN_TESTS = (
+    "/api/backups",
     "/api/jobs/",
     "/api/cron/",
     "/api/links",

@@ -39,6 +39,7 @@ WHOLE = {
     "versions.COUNT_ALL": "for the status page only",
     "programs.ANY": "ends at the first row",
     "sites.ADD": "of site_number, which has one row",
+    "blobs.ALL": "a check of a backup looks at all",
     "sites.RENAME_OF_TOKENS": "there are few tokens",
     "sites.RENAME_OF_USERS": "there are few users",
     "sites.RENAME_OF_INVITES": "there are few invites",

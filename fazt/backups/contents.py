@@ -1,0 +1,87 @@
+"""What is in a copy of a database, and whether all of it is whole."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from fazt.errors import BackupRefused, NotFound, StoreCorrupt
+from fazt.store import blobs, changes, schema, sites, versions
+from fazt.store.blobs import Blob
+
+NO_LIMIT = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a copy holds."""
+
+    schema: int
+    sequence: int
+    sites: tuple[str, ...]
+    versions: int
+    blobs: int
+
+
+def look(path: Path) -> Contents:
+    """Return what a closed copy holds.
+
+    Raises: BackupRefused where it is of a newer Fazt or of another program, or where it cannot be read.
+    """
+    with _opened(path) as connection:
+        number = schema.pragma(connection, "user_version")
+        newest = schema.migrations()[-1][0]
+        if number > newest:
+            raise BackupRefused(
+                f"It was made by a newer Fazt (schema {number}, this one knows {newest}): upgrade first."
+            )
+        names = tuple(site.name for site in sites.list_page(connection, None, NO_LIMIT))
+        return Contents(
+            schema=number,
+            sequence=changes.last(connection),
+            sites=names,
+            versions=versions.count_all(connection),
+            blobs=blobs.totals(connection)[0],
+        )
+
+
+def check(path: Path, progress: Callable[[int, int], None] | None = None) -> None:
+    """Check a closed copy: its structure, its references, and the hash of every content in it.
+
+    Raises: BackupRefused, which says what is wrong.
+    """
+    with _opened(path) as connection:
+        damage = schema.find_damage(connection)
+        if damage is not None:
+            raise BackupRefused(f"Its database is damaged: {damage}.")
+        found = blobs.list_all(connection)
+        for number, blob in enumerate(found, 1):
+            if not _is_whole(connection, blob):
+                raise BackupRefused(f"A content in it is damaged: {blob.hash.hex()}.")
+            if progress is not None:
+                progress(number, len(found))
+
+
+def _is_whole(connection: apsw.Connection, blob: Blob) -> bool:
+    made = hashlib.sha256()
+    try:
+        for n in range(blobs.chunk_count(blob.size)):
+            made.update(blobs.read_chunk(connection, blob.id, n))
+    except NotFound:
+        return False
+    return made.digest() == blob.hash
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[apsw.Connection]:
+    """Open a copy for reading, without leaving files beside it."""
+    try:
+        schema.check_header(path)
+        flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+        with closing(apsw.Connection(f"{path.resolve().as_uri()}?immutable=1", flags=flags)) as connection:
+            yield connection
+    except (apsw.Error, StoreCorrupt) as error:
+        raise BackupRefused(f"Its database cannot be read: {error}.") from error

@@ -1,0 +1,354 @@
+"""`fazt backup`: everything in one file, proven, and put back.
+
+Rule: a backup on this machine is restored by this process, so that one can be restored where the database is damaged.
+"""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from fazt.backups import file, restoring
+from fazt.backups.boot import boot
+from fazt.backups.file import Header, Progress
+from fazt.backups.shelf import Shelf, prove_file
+from fazt.cli.client import Client, connect, remote_name
+from fazt.cli.options import json_option, server_options
+from fazt.cli.output import age, facts, number, print_json, size, table
+from fazt.cli.secret_input import read_secret
+from fazt.cli.transports import SocketTransport
+from fazt.errors import InvalidInput, NotFound
+from fazt.settings import Settings, backup_folder, database_path, socket_path
+
+
+@click.group(short_help="Make backups, prove them, and restore one.")
+def backup() -> None:
+    """Make backups, prove them, and restore one.
+
+    A backup is one file with everything: sites and their versions, data, accounts, settings. The server goes on
+    meanwhile. It makes one a day by itself, and proves one a week: see the settings backup_*.
+
+    \b
+    Examples:
+      fazt backup create
+      fazt backup create --remote home --out home.fazt --encrypt
+      fazt backup drill
+      fazt backup restore latest
+    """
+
+
+def passphrase_option(command: Callable[..., None]) -> Callable[..., None]:
+    """Add --passphrase-file to a command; the command is given `passphrase_path`."""
+    place = click.Path(dir_okay=False, allow_dash=True)
+    text = "Read the passphrase from a file, - for a pipe; else it is asked for."
+    return click.option("--passphrase-file", "passphrase_path", metavar="FILE", type=place, help=text)(command)
+
+
+@backup.command()
+@click.option("--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Put it there instead.")
+@click.option("--label", metavar="TEXT", default="", help="What it is for.")
+@click.option("--encrypt", is_flag=True, help="Encrypt it with a passphrase, which nobody can help you to later.")
+@passphrase_option
+@json_option
+@server_options
+def create(
+    out: Path | None,
+    label: str,
+    encrypt: bool,
+    passphrase_path: str | None,
+    as_json: bool,
+    db: str | None,
+    remote: str | None,
+) -> None:
+    """Make a backup; it is kept on the server, or in FILE with --out.
+
+    \b
+    Examples:
+      fazt backup create --label "before the big change"
+      fazt backup create --out /media/disk/fazt.fazt --encrypt
+    """
+    passphrase = _new_passphrase(passphrase_path) if encrypt or passphrase_path is not None else None
+    if out is not None and out.exists():
+        raise InvalidInput(f"{out} is there already; name another file.")
+    with connect(db, remote) as client:
+        made = _long(client, "POST", "backups", body={"label": label, "passphrase": passphrase})
+        if out is not None:
+            _fetch(client, made, out)
+            client.ask("DELETE", "backups", made["id"])
+            made |= {"path": str(out)}
+    if as_json:
+        print_json(made)
+        return
+    what = f"{number(made['sites'], 'site')}, {number(made['versions'], 'version')}"
+    click.echo(f"{click.style(made['path'], bold=True)}")
+    click.secho(f"{what}, {size(made['bytes'])}{', encrypted' if made['encrypted'] else ''}", dim=True, err=True)
+
+
+@backup.command("list")
+@json_option
+@server_options
+def list_(as_json: bool, db: str | None, remote: str | None) -> None:
+    """List the backups on the server, and whether they were proven.
+
+    \b
+    Example:
+      fazt backup list
+    """
+    with connect(db, remote) as client:
+        items = client.ask("GET", "backups")["items"]
+    if as_json:
+        print_json({"items": items})
+    elif not items:
+        click.echo("There is no backup yet. Make one: fazt backup create")
+    else:
+        rows = [
+            (
+                item["id"],
+                age(item["made_at"]),
+                size(item["bytes"]),
+                str(item["sites"]),
+                "yes" if item["encrypted"] else "no",
+                _proven(item),
+                item["label"],
+            )
+            for item in items
+        ]
+        table(("BACKUP", "MADE", "SIZE", "SITES", "ENCRYPTED", "PROVEN", "LABEL"), rows)
+
+
+@backup.command()
+@click.argument("which", metavar="BACKUP")
+@click.option("--no-boot", is_flag=True, help="Do not start a server on it.")
+@passphrase_option
+@json_option
+@server_options
+def verify(
+    which: str, no_boot: bool, passphrase_path: str | None, as_json: bool, db: str | None, remote: str | None
+) -> None:
+    """Prove BACKUP, the id of one on the server or a file here: nothing of yours is touched.
+
+    It is restored to a place of its own; its structure and every content are checked; a server is started on it,
+    without jobs and notifications, and asked for every site.
+
+    \b
+    Examples:
+      fazt backup verify latest
+      fazt backup verify /media/disk/fazt.fazt
+    """
+    if _is_file(which):
+        header = _prove_file(Path(which), passphrase_path, with_boot=not no_boot)
+        _say_proven(which, {"sites": header.sites, "blobs": header.blobs}, None, as_json)
+        return
+    with connect(db, remote) as client:
+        found = client.ask("GET", "backups", which)
+        passphrase = _passphrase(passphrase_path) if found["encrypted"] else None
+        body = {"passphrase": passphrase, "boot": not no_boot}
+        found = _long(client, "POST", "backups", found["id"], "verify", body=body)
+    _say_proven(found["id"], found, found["proof"]["failed"], as_json)
+
+
+@backup.command()
+@passphrase_option
+@json_option
+@server_options
+@click.pass_context
+def drill(
+    context: click.Context, passphrase_path: str | None, as_json: bool, db: str | None, remote: str | None
+) -> None:
+    """Prove the newest backup: `fazt backup verify latest`.
+
+    \b
+    Example:
+      fazt backup drill
+    """
+    context.invoke(
+        verify, which="latest", no_boot=False, passphrase_path=passphrase_path, as_json=as_json, db=db, remote=remote
+    )
+
+
+@backup.command()
+@click.argument("which", metavar="BACKUP")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@passphrase_option
+@server_options
+def restore(which: str, yes: bool, passphrase_path: str | None, db: str | None, remote: str | None) -> None:
+    """Put BACKUP, the id of one on the server or a file here, in the place of the database.
+
+    It is checked whole first. The database as it was is kept beside it. A server that runs starts anew.
+
+    \b
+    Examples:
+      fazt backup restore latest
+      fazt backup restore /media/disk/fazt.fazt --yes
+    """
+    if remote_name(db, remote) is not None:
+        _restore_there(which, yes, passphrase_path, db, remote)
+        return
+    database = database_path(db)
+    path = Path(which) if _is_file(which) else _find(which, database, db)
+    header = file.read_header(path)
+    _confirm(header.sites, str(path), yes)
+    passphrase = _passphrase(passphrase_path) if header.is_encrypted else None
+    with _progress("Checking", header.bytes) as progress:
+        restoring.stage(path, database, passphrase, progress=progress)
+    if SocketTransport.is_open(socket_path(database)):
+        with connect(db, None) as client:
+            client.ask("POST", "restart")
+        click.echo(f"{number(header.sites, 'site')} restored; the server starts anew.")
+        return
+    kept = restoring.finish(database)
+    click.echo(f"{number(header.sites, 'site')} restored.")
+    if kept is not None and kept.exists():
+        click.secho(f"What was there before is kept: {kept}", dim=True, err=True)
+
+
+@backup.command()
+@click.option("--keep-last", "last", type=click.IntRange(1, 10_000), required=True, help="So many of the newest stay.")
+@click.option("--daily", type=click.IntRange(0, 10_000), default=0, help="And the newest of so many days.")
+@click.option("--weekly", type=click.IntRange(0, 10_000), default=0, help="And the newest of so many weeks.")
+@click.option("--monthly", type=click.IntRange(0, 10_000), default=0, help="And the newest of so many months.")
+@click.option("--dry-run", is_flag=True, help="Only show what would go.")
+@json_option
+@server_options
+def prune(
+    last: int,
+    daily: int,
+    weekly: int,
+    monthly: int,
+    dry_run: bool,
+    as_json: bool,
+    db: str | None,
+    remote: str | None,
+) -> None:
+    """Delete old backups; the newest one that is proven always stays.
+
+    \b
+    Example:
+      fazt backup prune --keep-last 3 --daily 7 --weekly 4 --dry-run
+    """
+    body = {"last": last, "daily": daily, "weekly": weekly, "monthly": monthly, "dry_run": dry_run}
+    with connect(db, remote) as client:
+        found = client.ask("POST", "backups", "prune", body=body)
+    if as_json:
+        print_json(found)
+        return
+    for id in found["removed"]:
+        click.echo(id)
+    verb = "would go" if dry_run else "gone"
+    click.secho(f"{number(len(found['removed']), 'backup')} {verb}, {size(found['freed_bytes'])}", dim=True, err=True)
+
+
+@backup.command()
+@click.argument("id", metavar="BACKUP")
+@server_options
+def remove(id: str, db: str | None, remote: str | None) -> None:
+    """Delete BACKUP from the server.
+
+    \b
+    Example:
+      fazt backup remove 20261127-094501-ab12
+    """
+    with connect(db, remote) as client:
+        client.ask("DELETE", "backups", id)
+    click.echo(f"{id} is gone.")
+
+
+def _restore_there(which: str, yes: bool, passphrase_path: str | None, db: str | None, remote: str | None) -> None:
+    with connect(db, remote) as client:
+        found = client.ask("GET", "backups", which)
+        _confirm(found["sites"], f"{found['id']} on {client.transport.where}", yes)
+        passphrase = _passphrase(passphrase_path) if found["encrypted"] else None
+        _long(client, "POST", "backups", found["id"], "restore", body={"passphrase": passphrase})
+    click.echo(f"{number(found['sites'], 'site')} restored; the server starts anew.")
+
+
+def _find(which: str, database: Path, db: str | None) -> Path:
+    """Return the file of a backup on this machine; the database itself is asked only where it must be."""
+    try:
+        return Shelf(database, backup_folder(Settings(), database)).find(which).path
+    except NotFound:
+        with connect(db, None) as client:
+            return Path(client.ask("GET", "backups", which)["path"])
+
+
+def _confirm(sites: int, what: str, yes: bool) -> None:
+    if not yes:
+        text = f"Put {what} ({number(sites, 'site')}) in the place of the database?"
+        click.confirm(text, abort=True, err=True)
+
+
+def _prove_file(path: Path, passphrase_path: str | None, *, with_boot: bool) -> Header:
+    header = file.read_header(path)
+    passphrase = _passphrase(passphrase_path) if header.is_encrypted else None
+    with tempfile.TemporaryDirectory(prefix="fazt-") as work, _progress("Checking", header.bytes) as progress:
+        return prove_file(path, Path(work, "data.db"), passphrase, boot if with_boot else None, progress)
+
+
+def _say_proven(name: str, found: dict[str, Any], failed: str | None, as_json: bool) -> None:
+    if as_json:
+        print_json({**found, "failed": failed})
+    elif failed is None:
+        facts([(name, f"proven: {number(found['sites'], 'site')} and {number(found['blobs'], 'content')} are whole")])
+    if failed is not None:
+        click.echo(f"{name} is of no use: {failed}", err=True)
+        raise click.exceptions.Exit(1)
+
+
+def _proven(item: dict[str, Any]) -> str:
+    proof = item["proof"]
+    return "no" if proof is None else age(proof["at"]) if proof["failed"] is None else "FAILED"
+
+
+def _long(client: Client, method: str, *path: str, body: Any) -> Any:
+    """Ask for something that takes as long as it takes."""
+    return orjson.loads(client.stream(method, *path, body=body, timeout_s=None).read())
+
+
+def _fetch(client: Client, made: dict[str, Any], out: Path) -> None:
+    """Write a backup of the server to a file, whole or not at all."""
+    unfinished = out.with_name(f".{out.name}.part")
+    try:
+        with file.create(unfinished) as target, _progress("Fetching", made["bytes"]) as progress:
+            done = 0
+            for piece in client.stream("GET", "backups", made["id"], "content", timeout_s=None).pieces:
+                target.write(piece)
+                done += len(piece)
+                progress(done, made["bytes"])
+        if file.read_header(unfinished).sha256 != made["sha256"] or unfinished.stat().st_size != made["bytes"]:
+            raise InvalidInput("The backup did not arrive whole; try again.")
+        shutil.move(unfinished, out)
+        file.sync_folder(out.parent)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _is_file(which: str) -> bool:
+    return "/" in which or which.endswith(".fazt") or Path(which).is_file()
+
+
+def _new_passphrase(path: str | None) -> str:
+    if path is None and sys.stdin.isatty():
+        return file.check_passphrase(
+            str(click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True))
+        )
+    return file.check_passphrase(read_secret("Passphrase", path))
+
+
+def _passphrase(path: str | None) -> str:
+    return read_secret("Passphrase", path)
+
+
+@contextmanager
+def _progress(label: str, total: int) -> Iterator[Progress]:
+    """Give what shows progress where somebody looks."""
+    if not sys.stderr.isatty():
+        yield lambda _done, _total: None
+        return
+    with click.progressbar(length=max(total, 1), label=label, file=sys.stderr) as bar:
+        yield lambda done, _total: bar.update(done - bar.pos)

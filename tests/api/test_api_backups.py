@@ -1,0 +1,96 @@
+"""Backups through the API: who may what, what stands in the audit log, and what is never told."""
+
+from dataclasses import replace
+
+import pytest
+from api_calls import Api
+
+from fazt.backups import file, restoring
+
+PASSPHRASE = "a long night of rain"
+
+
+def test_a_backup_is_made_shown_sent_and_removed(api: Api) -> None:
+    api.deploy("blog", {"index.html": b"1"})
+    made = api.ask("POST", "/api/backups", {"label": "first"})
+    assert made.status == 201
+    one = f"/api/backups/{made.json['id']}"
+    assert (made.json["label"], made.json["sites"], made.json["proof"]) == ("first", 1, None)
+    assert api.ask("GET", "/api/backups").json == {"items": [made.json], "next": None}
+    assert api.ask("GET", "/api/backups/latest").json == made.json
+    sent = api.ask("GET", f"{one}/content")
+    assert sent.headers["content-disposition"] == f'attachment; filename="{made.json["id"]}.fazt"'
+    assert len(sent.body) == made.json["bytes"]
+    assert sent.body[: len(b'{"format":"fazt backup')] == b'{"format":"fazt backup'
+    assert api.ask("DELETE", one).status == 204
+    assert api.ask("GET", one).code == "not_found"
+    acts = [row["action"] for row in api.ask("GET", "/api/audit?action=backup").json["items"]]
+    assert acts == ["backup.remove", "backup.download", "backup.create"]
+
+
+def test_a_backup_is_proven(api: Api) -> None:
+    made = api.ask("POST", "/api/backups", {"passphrase": PASSPHRASE}).json
+    verify = f"/api/backups/{made['id']}/verify"
+    for wrong in ({"boot": False}, {"boot": False, "passphrase": "a long night of snow"}):
+        refused = api.ask("POST", verify, wrong)
+        assert (refused.status, refused.code) == (400, "backup_refused")
+    proven = api.ask("POST", verify, {"boot": False, "passphrase": PASSPHRASE}).json
+    assert (proven["proof"]["failed"], proven["proof"]["booted"]) == (None, False)
+    path = api.parts.shelf.find(made["id"]).path
+    path.write_bytes(path.read_bytes()[:-10] + bytes(10))
+    broken = api.ask("POST", verify, {"boot": False, "passphrase": PASSPHRASE}).json
+    assert "damaged" in broken["proof"]["failed"]
+
+
+def test_a_passphrase_is_written_down_nowhere(api: Api, caplog: pytest.LogCaptureFixture) -> None:
+    api.ask("POST", "/api/backups", {"passphrase": PASSPHRASE})
+    assert api.ask("POST", "/api/backups", {"passphrase": "short"}).code == "invalid_input"
+    everything = api.ask("GET", "/api/audit").body + api.ask("GET", "/api/backups").body + caplog.text.encode()
+    assert PASSPHRASE.encode() not in everything
+    assert PASSPHRASE.encode() not in api.parts.shelf.find("latest").path.read_bytes()
+    refused = api.ask("POST", "/api/backups", {"passphrase": PASSPHRASE, "more": 1})
+    assert PASSPHRASE not in refused.body.decode()
+
+
+def test_a_restore_is_staged_and_the_server_starts_anew(api: Api) -> None:
+    made = api.ask("POST", "/api/backups", {}).json
+    restored = api.ask("POST", f"/api/backups/{made['id']}/restore", {})
+    assert (restored.status, restored.json) == (202, {"backup": made["id"], "restarting": True})
+    assert api.restarts == 1
+    assert restoring.is_staged(api.database.path)
+
+
+def test_what_cannot_be_restored_changes_nothing(api: Api) -> None:
+    made = api.ask("POST", "/api/backups", {}).json
+    backup = api.parts.shelf.find(made["id"])
+    data = backup.path.read_bytes()
+    backup.path.write_bytes(file._to_line(replace(backup.header, schema=999)) + data[file.HEADER_BYTES :])
+    refused = api.ask("POST", f"/api/backups/{made['id']}/restore", {})
+    assert (refused.status, refused.code) == (400, "backup_refused")
+    assert api.restarts == 0
+    assert not restoring.is_staged(api.database.path)
+
+
+def test_only_an_owner_takes_or_restores_one(api: Api) -> None:
+    made = api.ask("POST", "/api/backups", {}).json
+    for user, role, status in (("ann", "owner", 200), ("bob", "admin", 403)):
+        browser = api.browser(user, role=role)
+        assert browser.ask("GET", "/api/backups").status == 200
+        assert browser.ask("GET", f"/api/backups/{made['id']}/content").status == status
+    assert api.browser("bob", role="admin").ask("POST", f"/api/backups/{made['id']}/restore", {}).status == 403
+    assert api.restarts == 0
+
+
+def test_backups_are_thinned_out(api: Api) -> None:
+    ids = [api.ask("POST", "/api/backups", {}).json["id"] for _ in range(3)]
+    would = api.ask("POST", "/api/backups/prune", {"last": 1, "dry_run": True}).json
+    assert set(would["removed"]) == set(ids[:2])
+    assert would["freed_bytes"] > 0
+    assert api.ask("POST", "/api/backups/prune", {"last": 1}).json == would
+    assert [item["id"] for item in api.ask("GET", "/api/backups").json["items"]] == ids[2:]
+    assert api.ask("POST", "/api/backups/prune", {"last": 0}).code == "invalid_input"
+
+
+def test_the_server_starts_anew_when_it_is_asked_to(api: Api) -> None:
+    assert api.ask("POST", "/api/restart").json == {"restarting": True}
+    assert api.restarts == 1
