@@ -26,6 +26,7 @@ from fazt.store import faults
 FORMAT = "fazt backup 1"
 HEADER_BYTES = 8192
 COPY_BYTES = 1 << 20
+STEADY_BYTES = 4 << 20  # that may be on their way to the disk
 LEVEL = 3
 LARGEST_WINDOW = 1 << 27  # of a zstd frame: what reading one may take in memory
 LONGEST_PASSPHRASE = 1000
@@ -71,10 +72,11 @@ def write(
                 cast("IO[bytes]", counting)
             )
             sealed = ""
+            steadily = _Steady(out)
             if passphrase is None:
-                shutil.copyfileobj(packed, out, COPY_BYTES)
+                shutil.copyfileobj(packed, steadily, COPY_BYTES)
             else:
-                sealed = _encrypt(packed, out, passphrase)
+                sealed = _encrypt(packed, steadily, passphrase)
             header = replace(header, bytes=counting.count, sha256=counting.hash.hexdigest(), encrypted_key=sealed)
             out.seek(0)
             out.write(_to_line(header))
@@ -177,7 +179,7 @@ def _checked(header: Header) -> Header:
     return header
 
 
-def _encrypt(source: Any, out: BinaryIO, passphrase: str) -> str:
+def _encrypt(source: Any, out: Any, passphrase: str) -> str:
     """Encrypt a stream to a new key; return the key, encrypted with the passphrase."""
     import pyrage  # only who encrypts needs it
 
@@ -215,6 +217,25 @@ class _Counting:
         if self._progress is not None:
             self._progress(self.count, self._total)
         return data
+
+
+class _Steady:
+    """A file that is written to the disk as it grows: whoever else writes never waits behind much of it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._waiting = file, 0
+
+    def write(self, data: bytes) -> int:
+        written = self._file.write(data)
+        self._waiting += written
+        if self._waiting >= STEADY_BYTES:
+            self.flush()
+        return written
+
+    def flush(self) -> None:
+        self._file.flush()
+        os.fdatasync(self._file.fileno())
+        self._waiting = 0
 
 
 class _Bounded(RawIOBase):

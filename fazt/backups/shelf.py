@@ -4,9 +4,11 @@ A backup is `<id>.fazt`; beside it lies `<id>.proof` once somebody has proven it
 in the folder, so that a backup that was copied there by hand counts, and one that was deleted does not.
 """
 
+import os
 import re
 import secrets
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ from fazt.store.clock import now_ms
 
 ENDING = ".fazt"
 PROOF = ".proof"
+SHORTEN_BYTES = 16 << 20
+SHORTEN_PAUSE_S = 0.01
 ID = re.compile(r"[a-z0-9][a-z0-9.-]{0,99}")
 
 
@@ -183,7 +187,11 @@ class Shelf:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             with tempfile.TemporaryDirectory(prefix=".work-", dir=self.folder) as work:
-                yield Path(work)
+                try:
+                    yield Path(work)
+                finally:
+                    for path in Path(work).iterdir():
+                        _shorten(path)
         except OSError as error:
             raise faults.from_os(error, self.folder) from error
 
@@ -222,6 +230,13 @@ def to_prune(backups: Sequence[Backup], retention: Retention) -> list[Backup]:
             newest.setdefault(datetime.fromtimestamp(backup.header.made_at / 1000, UTC).strftime(form), backup.id)
         kept |= set(list(newest.values())[:most])
     return [backup for backup in backups if backup.id not in kept]
+
+
+def _shorten(path: Path) -> None:
+    """Give the room of a file back a little at a time: a large one at once holds up whoever waits for the disk."""
+    for size in range(path.stat().st_size, 0, -SHORTEN_BYTES):
+        os.truncate(path, max(0, size - SHORTEN_BYTES))
+        time.sleep(SHORTEN_PAUSE_S)
 
 
 def _new_id(at_ms: int) -> str:

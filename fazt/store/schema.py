@@ -103,6 +103,15 @@ def open_reader(path: Path) -> apsw.Connection:
     return connection
 
 
+def open_checkpointer(path: Path) -> apsw.Connection:
+    """Open a connection that copies the WAL into the file, beside the writer's; it writes nothing else."""
+    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+    pragma(connection, "synchronous = FULL")
+    pragma(connection, "schema_version")  # the file is opened at the first statement
+    return connection
+
+
 def _prepare(connection: apsw.Connection) -> None:
     """Apply what apsw recommends, but for two things.
 

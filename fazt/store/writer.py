@@ -26,6 +26,7 @@ LARGE_WAL_BYTES = 64 * 1024 * 1024  # size at which the WAL is cut without waiti
 RESERVE_BYTES = 2 * 1024 * 1024  # room on the disk that growth must leave, so that deleting is still possible
 FRAME_HEAD_BYTES = 24  # before each page in the WAL
 NICENESS = 5
+CUT_AGAIN_S = 1.0  # pause after a reader stood in the way
 CHECKPOINT_BUSY_MS = 200  # how long cutting the WAL waits for readers; what fails is tried again later
 
 Listener = Callable[[Sequence[Change]], None]
@@ -45,6 +46,7 @@ class Writer:
         self._listeners: list[Listener] = []
         self._seen = changes.last(self._connection)
         self._must_checkpoint = False
+        self._cut_again_at = 0.0
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="fazt-writer", daemon=True)
         self._thread.start()
@@ -71,9 +73,9 @@ class Writer:
         self.cut_wal(self._connection)
         self._connection.close()
 
-    def cut_wal(self, connection: apsw.Connection) -> bool:
+    def cut_wal(self, connection: apsw.Connection, wait_ms: int = CHECKPOINT_BUSY_MS) -> bool:
         """Copy the WAL into the file and cut it to nothing; return False where a reader prevents that for now."""
-        connection.set_busy_timeout(CHECKPOINT_BUSY_MS)
+        connection.set_busy_timeout(wait_ms)
         try:
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         except apsw.BusyError:
@@ -111,8 +113,10 @@ class Writer:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 self._fail(jobs, error)
-            if self.wal_bytes() > LARGE_WAL_BYTES:
-                self.cut_wal(self._connection)
+            if self.wal_bytes() > LARGE_WAL_BYTES and time.monotonic() >= self._cut_again_at:
+                # A reader in the way, such as a backup, is not waited for: others wait for their writes.
+                cut = self.cut_wal(self._connection, 0)
+                self._cut_again_at = 0.0 if cut else time.monotonic() + CUT_AGAIN_S
 
     def _next_group(self) -> list[Job] | None:
         """Return the jobs that wait, at least one; None when the writer is to stop. Tidy up in a quiet moment."""
