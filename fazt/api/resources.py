@@ -67,7 +67,9 @@ def make_resources(parts: Parts) -> Sequence[Resource]:
         Blobs(database, collector),
         Domains(database, hosting),
         Tokens(database),
-        Status(database, hosting, parts.pages, parts.spill, parts.connections, functions, parts.started_at_ms),
+        Status(
+            database, hosting, parts.pages, parts.spill, parts.connections, functions, parts.shelf, parts.started_at_ms
+        ),
         Logs(database, parts.history),
         Statistics(database, parts.history, parts.visits),
         Overview(database, hosting, parts.history, parts.visits, parts.connections, parts.started_at_ms),

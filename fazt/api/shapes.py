@@ -749,6 +749,14 @@ class FunctionsState(TypedDict):
     sites: Sequence[SiteCalls]
 
 
+class BackupState(TypedDict):
+    """The backups on the server; `proven_at`: when one was last restored to a place of its own and was right."""
+
+    count: int
+    made_at: Time | None
+    proven_at: Time | None
+
+
 class Status(TypedDict):
     """What the server holds and how it is doing; `started_at` null: no server runs."""
 
@@ -764,6 +772,7 @@ class Status(TypedDict):
     spill: Spill
     sites: Sequence[SiteTraffic]
     functions: FunctionsState
+    backups: BackupState
 
 
 class Step(TypedDict):

@@ -23,6 +23,7 @@ from fazt.api.answers import Answer, NoContent, answer
 from fazt.api.function_parts import FunctionParts
 from fazt.api.times import iso
 from fazt.auth.tokens import Principal
+from fazt.backups.shelf import Backup, Shelf
 from fazt.sites.explain import explain
 from fazt.sites.hosting import Hosting
 from fazt.sites.spill import Spill
@@ -44,6 +45,7 @@ class Status:
         spill: Spill,
         connections: Callable[[], int],
         functions: FunctionParts,
+        shelf: Shelf,
         started_at_ms: int | None,
     ) -> None:
         self._database = database
@@ -52,6 +54,7 @@ class Status:
         self._spill = spill
         self._connections = connections
         self._functions = functions
+        self._shelf = shelf
         self._started_at_ms = started_at_ms
 
     def add_to(self, app: FastAPI) -> None:
@@ -79,6 +82,7 @@ class Status:
                 "spill": self._spill_json(),
                 "sites": busiest,
                 "functions": self._functions.as_json(),
+                "backups": _backups_json(await asyncio.to_thread(self._shelf.list_all)),
             }
         )
 
@@ -143,6 +147,13 @@ def _holds(connection: apsw.Connection) -> shapes.Holdings:
         "blobs": blob_count,
         "blob_bytes": blob_bytes,
     }
+
+
+def _backups_json(backups: list[Backup]) -> shapes.BackupState:
+    """Return how the backups stand, which come newest first."""
+    proven = max((each.proof.at for each in backups if each.proof is not None and each.is_proven), default=None)
+    made = backups[0].header.made_at if backups else None
+    return {"count": len(backups), "made_at": iso(made), "proven_at": iso(proven)}
 
 
 def busiest_sites(states: list[SiteState]) -> list[shapes.SiteTraffic]:

@@ -1,5 +1,7 @@
 """`fazt status`: what the server holds and how it is doing."""
 
+from typing import Any
+
 import click
 
 from fazt.cli.client import connect
@@ -35,6 +37,7 @@ def status(as_json: bool, db: str | None, remote: str | None) -> None:
         pages = f"{number(cache['entries'], 'page')}, {size(cache['bytes'])} of {size(cache['max_bytes'])}"
         lines.append(("memory", f"{size(found['memory_bytes'])}, {number(found['connections'], 'connection')}"))
         lines.append(("page cache", pages))
+    lines.append(("backups", _backups(found["backups"])))
     facts(lines)
     if found["sites"]:
         click.echo()
@@ -65,3 +68,11 @@ def status(as_json: bool, db: str | None, remote: str | None) -> None:
             for site in found["functions"]["sites"]
         ]
         table(("FUNCTIONS OF", "CALLS", "FAILED", "MUCH CPU", "P50 / P99", "CPU P50 / P99", "MEMORY"), calls)
+
+
+def _backups(found: dict[str, Any]) -> str:
+    """Return how the backups stand: what counts is when one was last restored somewhere and was right."""
+    if not found["count"]:
+        return "none yet; make one: fazt backup create"
+    proven = f"proven {age(found['proven_at'])}" if found["proven_at"] else "none is proven: fazt backup drill"
+    return f"{found['count']}, made {age(found['made_at'])}, {proven}"

@@ -36,6 +36,7 @@ SERVER = (
     "users",
     "tokens",
     "settings",
+    "backups",
     "audit",
     "api",
     "api/get_account",
@@ -60,6 +61,7 @@ def busy(server: FaztServer, tmp_path_factory: pytest.TempPathFactory) -> FaztSe
         (folder / "about.html").write_text(message)
         server.cli("deploy", str(folder), "--site", "axe", "-m", message)
     server.cli("sites", "create", "empty")
+    server.cli("backup", "create", "--label", "before the change")
     server.cli("domains", "add", "axe", "axe.example.org")
     server.cli("env", "set", "axe", "GREETING=hello")
     server.cli("secrets", "set", "axe", "API_KEY", stdin=b"secret")

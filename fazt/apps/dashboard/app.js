@@ -23,6 +23,7 @@ const PAGES = {
   users: () => import("./pages/users.js"),
   tokens: () => import("./pages/tokens.js"),
   settings: () => import("./pages/settings.js"),
+  backups: () => import("./pages/backups.js"),
   audit: () => import("./pages/audit.js"),
   api: () => import("./pages/api.js"),
   account: () => import("./pages/account.js"),

@@ -26,6 +26,7 @@ export const SECTIONS = [
     { place: ["users"], name: "Users", icon: "users", who: ADMINS },
     { place: ["tokens"], name: "Tokens", icon: "key", who: ADMINS },
     { place: ["settings"], name: "Settings", icon: "settings", who: ADMINS },
+    { place: ["backups"], name: "Backups", icon: "download", who: ADMINS },
     { place: ["audit"], name: "Audit log", icon: "audit", who: ADMINS },
     { place: ["api"], name: "API", icon: "code", who: EVERYBODY },
   ] },
