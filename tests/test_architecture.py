@@ -22,6 +22,7 @@ FLOORS = {
     "hooks": 3,
     "visits": 3,
     "notifications": 3,
+    "metrics": 3,
     "sites": 2,
     "auth": 2,
     "data": 2,
