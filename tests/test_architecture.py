@@ -23,6 +23,7 @@ FLOORS = {
     "visits": 3,
     "notifications": 3,
     "metrics": 3,
+    "doctor": 3,
     "sites": 2,
     "auth": 2,
     "data": 2,
