@@ -32,7 +32,7 @@ from fazt.api.hook_app import Receiving, hook_app
 from fazt.api.parts import Parts
 from fazt.api.platform import platform
 from fazt.api.rooms import rooms_app
-from fazt.api.routing import Application, at_first_request, by_door, by_host, by_path
+from fazt.api.routing import Application, at_first_request, by_another_name, by_door, by_host, by_path
 from fazt.api.short_links import short_links_app
 from fazt.api.tally import Tally
 from fazt.api.telling import Telling, served
@@ -98,6 +98,7 @@ TICK_S = 0.5
 REMIND_S = 24 * 3600  # of the same trouble with backups
 PAGE_CACHE_SHARE = 4  # of the memory that the process may use: one part in so many
 FUNCTIONS_SHARE = 4
+METRICS = "/_fazt/metrics"  # where Prometheus is pointed to
 PROCESS_PAGES_BYTES = 1 << 20  # where no server runs no page is ever kept
 MAX_BODY_BYTES = 64 << 20  # beyond the largest archive; whoever reads a body allows less
 
@@ -206,7 +207,10 @@ def _network(parts: Parts, api: Application, resolver: Resolver) -> Application:
     """Return what answers visitors wherever the edge has no page: the dashboard's host, the bare domain, the sites."""
     database, hosting, functions = parts.database, parts.hosting, parts.functions
     everywhere = platform(database)
-    admin_host = by_path([("/api/", api), ("/_fazt/", everywhere)], otherwise=at_first_request(dashboard))
+    metrics = by_another_name(METRICS, "/api/metrics", api, otherwise=everywhere)
+    admin_host = by_path(
+        [("/api/", api), (METRICS, metrics), ("/_fazt/", everywhere)], otherwise=at_first_request(dashboard)
+    )
     scripts, beacon = client_script_app(), beacon_app(database, hosting, parts.visits)
     site = by_path(
         [

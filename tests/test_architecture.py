@@ -23,6 +23,8 @@ FLOORS = {
     "visits": 3,
     "notifications": 3,
     "backups": 3,
+    "metrics": 3,
+    "doctor": 3,
     "sites": 2,
     "auth": 2,
     "data": 2,

@@ -22,6 +22,7 @@ from fazt.api.jobs import Jobs as JobCalls
 from fazt.api.kv import Kv
 from fazt.api.links import Links
 from fazt.api.logs import Logs
+from fazt.api.metrics import Metrics
 from fazt.api.notifications import NotificationCalls
 from fazt.api.overview import Overview
 from fazt.api.parts import Parts
@@ -70,6 +71,7 @@ def make_resources(parts: Parts) -> Sequence[Resource]:
         Status(
             database, hosting, parts.pages, parts.spill, parts.connections, functions, parts.shelf, parts.started_at_ms
         ),
+        Metrics(parts),
         Logs(database, parts.history),
         Statistics(database, parts.history, parts.visits),
         Overview(database, hosting, parts.history, parts.visits, parts.connections, parts.started_at_ms),

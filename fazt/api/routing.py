@@ -47,6 +47,17 @@ def by_path(prefixes: Sequence[tuple[str, Application]], *, otherwise: Applicati
     return app
 
 
+def by_another_name(name: str, path: str, app: Application, *, otherwise: Application) -> Application:
+    """Return an application that asks `app` for `path` where exactly `name` was asked for."""
+
+    def renamed(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        if scope["path"] != name:
+            return otherwise(scope, receive, send)
+        return app({**scope, "path": path, "raw_path": path.encode()}, receive, send)
+
+    return renamed
+
+
 def at_first_request(build: Callable[[], Application]) -> Application:
     """Return an application that is built, on a thread, when it is asked for the first time."""
     built: asyncio.Future[Application] | None = None

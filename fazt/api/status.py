@@ -66,7 +66,7 @@ class Status:
 
     async def show(self, caller: Reader) -> Answer[shapes.Status]:
         """Show what the server holds and how it is doing."""
-        holds = await self._database.read(_holds)
+        holds = await self._database.read(holdings)
         busiest = await asyncio.to_thread(busiest_sites, self._pages.sites())
         return answer(
             {
@@ -138,7 +138,7 @@ class Status:
         }
 
 
-def _holds(connection: apsw.Connection) -> shapes.Holdings:
+def holdings(connection: apsw.Connection) -> shapes.Holdings:
     """Return the numbers of what the database holds."""
     blob_count, blob_bytes = blobs.totals(connection)
     return {

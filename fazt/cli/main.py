@@ -52,6 +52,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "backup": ("backup", "Make backups, prove them, and restore one."),
         "config": ("config", "Look at the settings of a server, and change them."),
         "notifications": ("notifications", "Be told of deploys, failures and a full disk."),
+        "doctor": ("doctor", "Look for what is wrong with this machine."),
+        "metrics": ("metrics", "Print what the server counts, for Prometheus."),
         "cache": ("cache", "Look at the page cache, or empty it."),
         "user": ("user", "Say who may use the dashboard."),
         "audit": ("audit", "Show who changed what, and when."),

@@ -122,6 +122,10 @@ class Database:
         """Return what the database takes up on disk, what is still in its WAL included."""
         return self.path.stat().st_size + self._writer.wal_bytes()
 
+    def wal_bytes(self) -> int:
+        """Return the size of the WAL alone."""
+        return self._writer.wal_bytes()
+
     def close(self) -> None:
         """Finish what is queued, copy the WAL into the file and release the lock; more than once is harmless."""
         with self._gate:

@@ -24,6 +24,7 @@ DOCUMENT = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
 # call, body -> the action it takes, and whether a token for the site `blog` may make it
 CALLS: list[tuple[str, str, Any, str, bool]] = [
     ("GET", "/api/status", None, "read", False),
+    ("GET", "/api/metrics", None, "read", False),
     ("GET", "/api/cache", None, "read", False),
     ("DELETE", "/api/cache", None, "admin", False),
     ("GET", "/api/sites/blog/protection", None, "read", True),

@@ -82,3 +82,14 @@ def test_a_site_can_neither_plant_nor_get_the_session(server: FaztServer, keys: 
     ridden = {"Cookie": keys["Cookie"], "Origin": f"http://evil.localhost:{server.port}", "Sec-Fetch-Site": "same-site"}
     assert server.get("/api/sites", host="dashboard.localhost", headers=ridden).status == 403
     assert server.get("/api/sites", host="dashboard.localhost", method="OPTIONS", headers=ridden).status in (401, 403)
+
+
+def test_metrics_are_at_the_dashboards_host_alone_and_take_a_token(server: FaztServer, keys: dict[str, str]) -> None:
+    token = {"Authorization": keys["Authorization"]}
+    told = server.get("/_fazt/metrics", host="dashboard.localhost", headers=token)
+    assert told.status == 200
+    assert b"# TYPE fazt_requests_total counter" in told.body
+    assert server.get("/_fazt/metrics", host="dashboard.localhost").status == 401
+    assert server.get("/_fazt/metrics/", host="dashboard.localhost", headers=token).status == 404
+    for host in HOSTS:
+        assert server.get("/_fazt/metrics", host=host, headers=token).status == 404
