@@ -49,6 +49,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "cron": ("cron", "Functions that run at set times."),
     },
     "Server": {
+        "service": ("service", "Run the server as a service of this computer."),
         "config": ("config", "Look at the settings of a server, and change them."),
         "notifications": ("notifications", "Be told of deploys, failures and a full disk."),
         "cache": ("cache", "Look at the page cache, or empty it."),

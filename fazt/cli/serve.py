@@ -1,5 +1,7 @@
 """`fazt serve`: the server, in the foreground."""
 
+import os
+
 import click
 
 from fazt.settings import database_path
@@ -20,12 +22,16 @@ def serve(db: str | None, domain: str | None, http: str | None) -> None:
     from fazt.server import run  # the server's libraries, for this command only
 
     path = database_path(db)
+    supervised = "NOTIFY_SOCKET" in os.environ  # what is printed goes to a log, where the link's secret must not stand
 
     def say(url: str, setup_link: str | None) -> None:
         click.echo(f"Fazt serves {click.style(str(path), bold=True)} at {click.style(url, bold=True)}")
-        if setup_link is not None:
+        if setup_link is not None and supervised:
+            click.echo("  set up the dashboard: fazt init")
+        elif setup_link is not None:
             click.echo(f"  set up the dashboard, once: {setup_link}")
-        click.echo("  another terminal: fazt deploy ./my-folder --site my-site")
-        click.echo("  Ctrl-C stops it")
+        if not supervised:
+            click.echo("  another terminal: fazt deploy ./my-folder --site my-site")
+            click.echo("  Ctrl-C stops it")
 
     run({"domain": domain, "http": http}, path, say)
