@@ -50,6 +50,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     },
     "Server": {
         "service": ("service", "Run the server as a service of this computer."),
+        "upgrade": ("upgrade", "Go to a newer version, or back."),
         "config": ("config", "Look at the settings of a server, and change them."),
         "notifications": ("notifications", "Be told of deploys, failures and a full disk."),
         "cache": ("cache", "Look at the page cache, or empty it."),

@@ -10,6 +10,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from fazt.errors import MachineError
@@ -114,6 +116,12 @@ class Background:
         """Start the server again; for a moment nobody listens. Raises: MachineError."""
         self.stop()
         self.start()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the server down for as long as the block runs."""
+        self.stop()
+        yield
 
     def status(self) -> str:
         """Return whether the server runs, for people."""

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fazt.errors import InvalidInput, MachineError, NotFound
 from fazt.machine import firewall, rights, units
-from fazt.machine.acts import Acts, attempt
+from fazt.machine.acts import Acts, attempt, replace_file
 from fazt.machine.background import Background
 from fazt.machine.systemd import Systemd
 from fazt.machine.versions import CURRENT, Versions
@@ -111,10 +111,20 @@ def install(service: Service, acts: Acts) -> None:
         changed = units.install(service_units(service), acts, personal=service.personal)
     elif not service.personal:
         rights.allow_low_ports(service.versions.folder_of_current(), service.user, acts)
-    changed |= acts.write(Path(service.prefix) / RECORD, json.dumps(asdict(service), indent=2) + "\n")
+    changed |= acts.write(Path(service.prefix) / RECORD, as_text(service))
     if not service.personal:
         firewall.open_port(listen_address(service.http)[1], acts)
     start(service, acts, again=changed)
+
+
+def record(service: Service) -> None:
+    """Keep what is installed."""
+    replace_file(Path(service.prefix) / RECORD, as_text(service))
+
+
+def as_text(service: Service) -> str:
+    """Return what stands in the record."""
+    return json.dumps(asdict(service), indent=2) + "\n"
 
 
 def start(service: Service, acts: Acts, *, again: bool) -> None:

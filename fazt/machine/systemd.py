@@ -1,6 +1,8 @@
 """systemd as the supervisor: its commands, for the system or for one user."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from fazt.errors import MachineError
 from fazt.machine.acts import ask, attempt
@@ -38,12 +40,19 @@ class Systemd:
 
     def restart(self) -> None:
         """Start the server again. The socket stays, so that nobody is refused. Raises: MachineError."""
+        attempt(*self.command("reset-failed", SERVICE, SOCKET))  # failures of before do not count against this start
         ask(*self.command("start", SOCKET), timeout_s=START_TIMEOUT_S)
         self._try("restart", SERVICE)
 
     def stop(self) -> None:
         """Stop the server, and the socket that would start it again."""
         ask(*self.command("stop", SOCKET, SERVICE), timeout_s=START_TIMEOUT_S)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the server down for as long as the block runs; the socket goes too, or it would start the server."""
+        self.stop()
+        yield
 
     def _try(self, *words: str) -> None:
         code, output = attempt(*self.command(*words), timeout_s=START_TIMEOUT_S)
