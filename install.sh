@@ -282,7 +282,7 @@ take_away() {
     [ ! -f "$link" ] || rm -rf -- "${link%/installed.json}"
   done
   rm -f -- "$prefix/current"
-  rmdir -- "$prefix" 2>/dev/null || say "$prefix holds other files, and stays."
+  [ ! -d "$prefix" ] || rmdir -- "$prefix" 2>/dev/null || say "$prefix holds other files, and stays."
   say "Fazt is gone from $prefix."
 }
 

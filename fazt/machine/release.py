@@ -7,6 +7,7 @@ unpacked before SHA256SUMS carries the key's signature and the bundle fits its l
 import hashlib
 import platform
 import re
+import shutil
 import sys
 import tarfile
 import urllib.error
@@ -23,6 +24,7 @@ from fazt.errors import InvalidInput, MachineError, SignatureRefused
 SUMS = "SHA256SUMS"
 SIGNATURE = "SHA256SUMS.minisig"
 LINE = re.compile(r"(?P<digest>[0-9a-f]{64})  (?P<name>[A-Za-z0-9][A-Za-z0-9._+-]*)")
+WHEEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*\.whl")
 SMALL_BYTES = 1 << 20
 BUNDLE_BYTES = 1 << 30
 PIECE_BYTES = 1 << 20
@@ -117,12 +119,19 @@ def unpack(bundle: Path, release: Release, folder: Path) -> Path:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != release.digest:
         raise SignatureRefused(f"{bundle.name} is damaged: its checksum is not the one that was signed.")
+    wheels = folder / "wheels"
+    wheels.mkdir()
     try:
         with tarfile.open(bundle) as archive:
-            archive.extractall(folder, filter="data")
+            for member in archive:
+                name = member.name.removeprefix(f"{bundle.name.removesuffix('.tar')}/wheels/")
+                content = archive.extractfile(member) if member.isfile() and WHEEL_NAME.fullmatch(name) else None
+                if content is not None:
+                    with content, (wheels / name).open("wb") as file:
+                        shutil.copyfileobj(content, file)
     except (tarfile.TarError, OSError) as error:
         raise MachineError(f"{bundle.name} could not be unpacked: {error}.") from error
-    return folder / bundle.name.removesuffix(".tar") / "wheels"
+    return wheels
 
 
 def _base(place: str, version: str | None) -> str:

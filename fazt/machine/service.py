@@ -4,6 +4,7 @@ What was chosen at the installation lies in `service.json` beside the versions; 
 it there. Rule: putting it up twice changes nothing the second time.
 """
 
+import glob
 import json
 import os
 import pwd
@@ -183,9 +184,19 @@ def uninstall(service: Service, acts: Acts, *, purge: bool) -> None:
         firewall.close_port(listen_address(service.http)[1], acts)
     acts.remove(Path(service.prefix) / RECORD)
     if purge:
-        acts.remove(Path(service.database).parent)
+        _remove_data(Path(service.database), acts)
         if not service.personal:
             rights.remove_user(service.user, acts)
+
+
+def _remove_data(database: Path, acts: Acts) -> None:
+    """Remove the database and what belongs to it, and the folder only if nothing else is in it."""
+    folder = database.parent
+    own = (database, *folder.glob(f"{glob.escape(database.name)}[-.]*"), folder / "fazt.log", folder / "fazt.pid")
+    for each in (*own, *folder.glob(".rehearsal-*")):
+        acts.remove(each)
+    if not acts.dry and folder.is_dir() and not any(folder.iterdir()):
+        acts.remove(folder)
 
 
 def current_user() -> str:

@@ -93,11 +93,26 @@ def test_it_is_put_up_once_changed_and_taken_down(computer: Computer) -> None:
         service.find(computer.prefix)
 
 
-def test_purge_removes_the_data(computer: Computer) -> None:
-    acts = Acts(computer.said.append)
+def test_purge_removes_the_data_and_nothing_else(computer: Computer) -> None:
+    acts, data = Acts(computer.said.append), computer.folder / "data"
+    service.install(computer.service(), acts)
+    (data / "data.db.cache").mkdir()
+    for name in (
+        "data.db",
+        "data.db-wal",
+        "data.db.lock",
+        "data.db.cache/blob",
+        "data.db.schema-3",
+        "fazt.log",
+        "thesis.odt",
+    ):
+        (data / name).touch()
+    service.uninstall(computer.service(), acts, purge=True)
+    assert [each.name for each in data.iterdir()] == ["thesis.odt"]
+    (data / "thesis.odt").unlink()
     service.install(computer.service(), acts)
     service.uninstall(computer.service(), acts, purge=True)
-    assert not (computer.folder / "data").exists()
+    assert not data.exists()
 
 
 def test_a_dry_run_says_it_all_and_does_nothing(computer: Computer, monkeypatch: pytest.MonkeyPatch) -> None:
