@@ -234,15 +234,21 @@ put_there() {
   "$prefix/current/bin/fazt" service install "${options[@]}"
 }
 
-# The wheels of a checkout: compiled here, its dependencies from the index that pip is configured for.
+# The wheels of a checkout, its dependencies from the index that pip is configured for. It is copied, so that nothing is
+# written to it; what tools/build compiled there for this Python is taken along and, where it is fresh, not compiled again.
 build_wheels() {
-  say "Building $from (a minute or two)"
+  local source=$work/source built
+  say "Building $from (a minute, if it was not built before)"
   wheels=$work/wheels
   python3 -m venv "$work/build"
-  # A copy, so that nothing is written to the checkout.
-  mkdir "$work/source"
-  tar -C "$from" --exclude=./.git --exclude=./.venv --exclude=./build --exclude=./dist --exclude='*.so' -cf - . | tar -C "$work/source" -xf -
-  "$work/build/bin/pip" wheel --quiet --disable-pip-version-check --wheel-dir "$wheels" "$work/source" ||
+  built=$source/build/lib.$(python3 -c 'import sys, sysconfig as s; print(f"{s.get_platform()}-{sys.implementation.cache_tag}")')
+  mkdir -p "$built"
+  tar -C "$from" --exclude=./.git --exclude=./.venv --exclude=./build --exclude=./dist --exclude='*.so' -cf - . |
+    tar -C "$source" -xf -
+  (cd "$from" && find fazt -name "*$(python3 -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')" -print0 |
+    tar --null -T - -cf -) | tar -C "$built" -xf -
+  [ ! -d "$from/build/cython" ] || cp -a "$from/build/cython" "$source/build/"
+  "$work/build/bin/pip" wheel --quiet --disable-pip-version-check --wheel-dir "$wheels" "$source" ||
     fail "The checkout did not build: it takes a C compiler and python3-dev (apt-get install gcc libc6-dev python3-dev)."
 }
 
