@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Install Fazt:   curl -fsSL ADDRESS/install.sh | bash
 #
-# It asks what to install: a server with systemd, a server of your own without root, or the command line alone. It looks
-# first whether all can work, and touches nothing where it cannot. `install.sh --help` shows what can be said beforehand.
-# Everything stands in functions, and the last line calls them: a download that is cut off does nothing.
+# It asks what to install: a server with systemd, one of your own without root, or the command line alone. It looks
+# first whether all can work, and touches nothing where it cannot. `install.sh --help` shows what can be said at once.
+# Everything stands in functions that the last line calls: a download that is cut off does nothing.
 set -euo pipefail
 
 KEY=""      # minisign's public key of the releases; written here by tools/release --new-key
@@ -75,7 +75,12 @@ parse() {
 
 # Questions go to the terminal: standard input is this script where it comes through a pipe.
 can_ask() { [ "$yes" = no ] && { : >/dev/tty; } 2>/dev/null; }
-ask() { local answer; printf '%s ' "$1" >/dev/tty; IFS= read -r answer </dev/tty || fail "Nobody answered."; printf '%s' "${answer:-$2}"; }
+ask() {
+  local answer
+  printf '%s ' "$1" >/dev/tty
+  IFS= read -r answer </dev/tty || fail "Nobody answered."
+  printf '%s' "${answer:-$2}"
+}
 
 ask_what() {
   if [ -z "$kind" ]; then
@@ -99,7 +104,7 @@ set_defaults() {
   domain=${domain:-localhost}
   if [ "$kind" = server ]; then
     prefix=${prefix:-/opt/fazt}; http=${http:-:80}
-    [ "$(id -u)" = 0 ] || fail "A server on port 80 is installed by root: sudo bash install.sh. Without root there is --kind personal."
+    [ "$(id -u)" = 0 ] || fail "A server on port 80 is installed by root. Without root there is --kind personal."
   else
     prefix=${prefix:-$home/fazt/program}; http=${http:-127.0.0.1:4698}
   fi
@@ -110,7 +115,8 @@ set_defaults() {
 
 need_python() {
   command -v python3 >/dev/null || fail "Python 3.11 or newer is missing: apt-get install python3 python3-venv"
-  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Fazt needs Python 3.11 or newer; this is $(python3 -V)."
+  python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "Fazt needs Python 3.11 or newer; this is $(python3 -V)."
 }
 
 # --- the release: where it is, and whether it is what it claims to be ---
@@ -141,7 +147,8 @@ find_release() {
 tag() { python3 -c 'import platform, sys; print("cp%d%d-linux_%s" % (*sys.version_info[:2], platform.machine()))'; }
 
 download() {
-  [ -n "$releases" ] || fail "No place of releases is known yet: name one with --releases URL, or install --from a checkout or a bundle."
+  [ -n "$releases" ] ||
+    fail "No place of releases is known yet: name one with --releases URL, or install --from a checkout or a bundle."
   local base=$releases/latest/download bundle
   [ -z "$version" ] || base=$releases/download/v$version
   command -v curl >/dev/null || fail "curl is missing: apt-get install curl"
@@ -159,19 +166,24 @@ verify() {
   local folder=$1 bundle=$2 line
   case "$bundle" in *[!A-Za-z0-9._+-]*|.*) fail "'$bundle' is no name of a bundle." ;; esac
   [ -f "$folder/SHA256SUMS" ] || fail "$folder has no SHA256SUMS beside the bundle."
-  line=$(grep -E "^[0-9a-f]{64}  $(printf %s "$bundle" | sed 's/[.+]/\\&/g')\$" "$folder/SHA256SUMS") || fail "SHA256SUMS does not name $bundle."
-  (cd "$folder" && printf '%s\n' "$line" | sha256sum --check --status) || fail "$bundle is damaged: its checksum is another one."
+  line=$(grep -E "^[0-9a-f]{64}  $(printf %s "$bundle" | sed 's/[.+]/\\&/g')\$" "$folder/SHA256SUMS") ||
+    fail "SHA256SUMS does not name $bundle."
+  (cd "$folder" && printf '%s\n' "$line" | sha256sum --check --status) ||
+    fail "$bundle is damaged: its checksum is another one."
   if [ "$unsigned" = yes ] && [ -n "$from" ]; then
     say "The signature is not checked, as you wished." >&2
     return
   fi
-  [ -n "$key" ] || fail "There is no public key to check the signature with: --key KEY, or --unsigned for a bundle of your own."
+  [ -n "$key" ] ||
+    fail "There is no public key to check the signature with: --key KEY, or --unsigned for a bundle of your own."
   [ ! -f "$key" ] || key=$(tail -n 1 "$key")
   [ -f "$folder/SHA256SUMS.minisig" ] || fail "$folder has no SHA256SUMS.minisig: it is not signed."
-  verify_signature "$folder/SHA256SUMS" || fail "The signature of SHA256SUMS is not that of the key $key. Nothing was installed."
+  verify_signature "$folder/SHA256SUMS" ||
+    fail "The signature of SHA256SUMS is not that of the key $key. Nothing was installed."
 }
 
-# minisign where it is there, else what it does by hand: Ed25519 over BLAKE2b (https://jedisct1.github.io/minisign/#signature-format).
+# minisign where it is there, else what it does by hand: Ed25519 over BLAKE2b
+# (https://jedisct1.github.io/minisign/#signature-format).
 verify_signature() {
   if command -v minisign >/dev/null; then
     minisign -Vqm "$1" -P "$key" >/dev/null 2>&1
@@ -182,12 +194,15 @@ verify_signature() {
   sed -n 2p "$1.minisig" | base64 -d >"$part" 2>/dev/null || return 1
   printf %s "$key" | base64 -d >"$part.key" 2>/dev/null || return 1
   [ "$(wc -c <"$part")" = 74 ] && [ "$(wc -c <"$part.key")" = 42 ] || return 1
-  [ "$(head -c 2 "$part")" = ED ] && cmp -s <(tail -c +3 "$part" | head -c 8) <(tail -c +3 "$part.key" | head -c 8) || return 1
+  [ "$(head -c 2 "$part")" = ED ] || return 1
+  cmp -s <(tail -c +3 "$part" | head -c 8) <(tail -c +3 "$part.key" | head -c 8) || return 1
   # 302a300506032b6570032100: what stands before the key in its DER form (RFC 8410)
   { printf '\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00'; tail -c 32 "$part.key"; } >"$part.der"
-  b2sum "$1" | cut -d' ' -f1 | python3 -c 'import sys; sys.stdout.buffer.write(bytes.fromhex(sys.stdin.read()))' >"$part.hash"
+  python3 -c 'import hashlib, sys; sys.stdout.buffer.write(hashlib.blake2b(open(sys.argv[1], "rb").read()).digest())' \
+    "$1" >"$part.hash"
   tail -c 64 "$part" >"$part.raw"
-  openssl pkeyutl -verify -pubin -inkey "$part.der" -keyform DER -rawin -in "$part.hash" -sigfile "$part.raw" >/dev/null 2>&1
+  openssl pkeyutl -verify -pubin -inkey "$part.der" -keyform DER -rawin -in "$part.hash" -sigfile "$part.raw" \
+    >/dev/null 2>&1
 }
 
 # --- look, then do ---
@@ -235,21 +250,16 @@ put_there() {
 }
 
 # The wheels of a checkout, its dependencies from the index that pip is configured for. It is copied, so that nothing is
-# written to it; what tools/build compiled there for this Python is taken along and, where it is fresh, not compiled again.
+# written to it.
 build_wheels() {
-  local source=$work/source built
-  say "Building $from (a minute, if it was not built before)"
+  say "Building $from (two or three minutes)"
   wheels=$work/wheels
   python3 -m venv "$work/build"
-  built=$source/build/lib.$(python3 -c 'import sys, sysconfig as s; print(f"{s.get_platform()}-{sys.implementation.cache_tag}")')
-  mkdir -p "$built"
+  mkdir "$work/source"
   tar -C "$from" --exclude=./.git --exclude=./.venv --exclude=./build --exclude=./dist --exclude='*.so' -cf - . |
-    tar -C "$source" -xf -
-  (cd "$from" && find fazt -name "*$(python3 -c 'import sysconfig; print(sysconfig.get_config_var("EXT_SUFFIX"))')" -print0 |
-    tar --null -T - -cf -) | tar -C "$built" -xf -
-  [ ! -d "$from/build/cython" ] || cp -a "$from/build/cython" "$source/build/"
-  "$work/build/bin/pip" wheel --quiet --disable-pip-version-check --wheel-dir "$wheels" "$source" ||
-    fail "The checkout did not build: it takes a C compiler and python3-dev (apt-get install gcc libc6-dev python3-dev)."
+    tar -C "$work/source" -xf -
+  "$work/build/bin/pip" wheel --quiet --disable-pip-version-check --wheel-dir "$wheels" "$work/source" ||
+    fail "The checkout did not build. It takes a C compiler and Python's headers: apt-get install gcc python3-dev"
 }
 
 # `fazt` in the shell. A file of that name that is not ours stays.
@@ -278,7 +288,8 @@ take_away() {
     fi
     options+=(--yes)
   fi
-  [ ! -f "$prefix/service.json" ] || "$prefix/current/bin/fazt" service uninstall --prefix "$prefix" "${options[@]}"
+  [ ! -f "$prefix/service.json" ] ||
+    "$prefix/current/bin/fazt" service uninstall --prefix "$prefix" "${options[@]}"
   if [ "$dry" = yes ]; then say "Would remove $prefix."; return; fi
   for link in /usr/local/bin/fazt "$HOME/.local/bin/fazt"; do
     [ "$(readlink "$link" 2>/dev/null)" != "$prefix/current/bin/fazt" ] || rm -f -- "$link"
