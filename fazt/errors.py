@@ -388,6 +388,12 @@ class ListenError(FaztError):
     code = "listen_error"
 
 
+class MachineError(FaztError):
+    """This computer does not allow or have what an installation needs, or one of its tools failed."""
+
+    code = "machine_error"
+
+
 class RemoteError(FaztError):
     """Another Fazt could not be reached or answered something that cannot be understood."""
 

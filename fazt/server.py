@@ -6,6 +6,7 @@ first request to the API, on a thread: it would be most of the time that a start
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
@@ -63,6 +64,8 @@ from fazt.hooks.receiving import Receiver
 from fazt.jobs.jobs import Jobs
 from fazt.jobs.operations import jobs_operations
 from fazt.jobs.options import parse_job
+from fazt.machine.sockets import take_sockets
+from fazt.machine.supervisor import Supervisor
 from fazt.notifications.notifications import LIMITS as NOTIFICATION_LIMITS
 from fazt.notifications.notifications import Notifications
 from fazt.notifications.watch import Watch
@@ -94,6 +97,8 @@ from fazt.store.queue import NewJob
 from fazt.visits.countries import open_countries
 from fazt.visits.visits import Visits
 
+log = logging.getLogger("fazt.server")
+HTTP_SOCKET = "http"  # what fazt.socket calls it
 TICK_S = 0.5
 REMIND_S = 24 * 3600  # of the same trouble with backups
 PAGE_CACHE_SHARE = 4  # of the memory that the process may use: one part in so many
@@ -178,10 +183,13 @@ async def _serve(
     edge.trust(read_networks(settings.now.trusted_proxies))
     settings.follow(partial(_apply, edge, parts))
     counting = [history.run(), visits.run(), collector.run(), clicks.run(), *receiving.background()]
+    supervisor = Supervisor()
+    counting.append(supervisor.beat())
+    # A rehearsal works on a copy: what the copy has to send or to run is sent and run by the server of the original.
     acting = [] if is_rehearsal() else [*telling.background(), *functions.background(), make_schedule(parts).work()]
     async with _background(_tick(clock), *counting, *acting):
         try:
-            await edge.listen_tcp(*listen_address(settings.now.http))
+            await _listen(edge, settings.now.http)
             # Once the port is ours, and before this thread answers anybody.
             database.write_blocking(install_builtin)
             await edge.listen_unix(socket_path(database.path))
@@ -191,8 +199,10 @@ async def _serve(
             gc.collect()
             gc.freeze()  # what is there now stays: the collector need not walk through it while visitors wait
             on_ready(hosting.url(hosting.domain), _setup_link(parts))
+            supervisor.ready(f"Serving {hosting.url(hosting.domain)}")
             await _first(stopping, again)
         finally:
+            supervisor.stopping()
             history.stop()
             await _stop(edge, settings.now.shutdown_grace_s, hurrying)
             await functions.stop()
@@ -201,6 +211,17 @@ async def _serve(
             await clicks.flush()
             await receiving.refusals.flush()
     return again.is_set()
+
+
+async def _listen(edge: Edge, http: str) -> None:
+    """Listen on the sockets that a supervisor handed over, else on the address of the settings. Raises: ListenError."""
+    sockets = take_sockets()
+    for name in sockets.keys() - {HTTP_SOCKET}:
+        log.warning("sockets named %r were handed over, which nothing here answers on", name)
+    for opened in sockets.get(HTTP_SOCKET, ()):
+        await edge.listen_socket(opened)
+    if HTTP_SOCKET not in sockets:
+        await edge.listen_tcp(*listen_address(http))
 
 
 def _network(parts: Parts, api: Application, resolver: Resolver) -> Application:

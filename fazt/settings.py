@@ -131,6 +131,7 @@ class Settings:
     disk_low_percent: int = _setting(
         10, "Free share of the disk below which the owner is told; 0: never.", unit="%", high=100, live=True
     )
+    releases_url: str = _setting("", "Where `fazt upgrade` finds releases; empty: nowhere.", live=True)
     log_history_lines: int = _setting(20_000, "Access and error lines kept in the database.", high=10000000, live=True)
 
 

@@ -20,6 +20,7 @@ FLOORS = {
     "jobs": 3,
     "cron": 3,
     "hooks": 3,
+    "machine": 3,
     "visits": 3,
     "notifications": 3,
     "backups": 3,

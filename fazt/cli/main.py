@@ -49,6 +49,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "cron": ("cron", "Functions that run at set times."),
     },
     "Server": {
+        "service": ("service", "Run the server as a service of this computer."),
+        "upgrade": ("upgrade", "Go to a newer version, or back."),
         "backup": ("backup", "Make backups, prove them, and restore one."),
         "config": ("config", "Look at the settings of a server, and change them."),
         "notifications": ("notifications", "Be told of deploys, failures and a full disk."),

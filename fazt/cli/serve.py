@@ -2,10 +2,16 @@
 
 import os
 import sys
+import time
 
 import click
 
+from fazt.errors import StoreBusy
 from fazt.settings import database_path
+
+RESTARTED = "FAZT_RESTARTED"  # set for the process that takes this one's place
+RESTART_WAIT_S = 10.0
+PAUSE_S = 0.1
 
 
 @click.command(short_help="Serve all sites of a database.")
@@ -23,15 +29,30 @@ def serve(db: str | None, domain: str | None, http: str | None) -> None:
     from fazt.server import run  # the server's libraries, for this command only
 
     path = database_path(db)
+    supervised = "NOTIFY_SOCKET" in os.environ  # what is printed goes to a log, where the link's secret must not stand
 
     def say(url: str, setup_link: str | None) -> None:
         click.echo(f"Fazt serves {click.style(str(path), bold=True)} at {click.style(url, bold=True)}")
-        if setup_link is not None:
+        if setup_link is not None and supervised:
+            click.echo("  set up the dashboard: fazt init")
+        elif setup_link is not None:
             click.echo(f"  set up the dashboard, once: {setup_link}")
-        click.echo("  another terminal: fazt deploy ./my-folder --site my-site")
-        click.echo("  Ctrl-C stops it")
+        if not supervised:
+            click.echo("  another terminal: fazt deploy ./my-folder --site my-site")
+            click.echo("  Ctrl-C stops it")
 
-    if run({"domain": domain, "http": http}, path, say):
+    wait_s = RESTART_WAIT_S if os.environ.pop(RESTARTED, "") else 0
+    while True:
+        try:
+            again = run({"domain": domain, "http": http}, path, say)
+            break
+        except StoreBusy:  # a command looked into the database while no server had it
+            if wait_s <= 0:
+                raise
+            wait_s -= PAUSE_S
+            time.sleep(PAUSE_S)
+    if again and not supervised:  # else whoever watches over it starts it again
         # The same process with everything new: what waited for a start, and a database that was restored.
         sys.stdout.flush()
+        os.environ[RESTARTED] = "1"
         os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606

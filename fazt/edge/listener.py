@@ -20,6 +20,7 @@ from fazt.errors import ListenError
 
 log = logging.getLogger("fazt.edge")
 BACKLOG = 4096
+FIRST_REQUEST_S = 0.25  # for a request of a connection that was taken just before the stop
 CUT_S = 1.0  # in which the loop tells every connection that it was cut
 
 
@@ -67,6 +68,11 @@ class Edge:
         self._servers.append(server)
         self._parts.port = server.sockets[0].getsockname()[1]
 
+    async def listen_socket(self, opened: socket.socket) -> None:
+        """Listen on a socket that somebody else opened and keeps: who connects after the stop waits there."""
+        self._servers.append(await self._parts.loop.create_server(self._make, sock=opened, backlog=BACKLOG))
+        self._parts.port = opened.getsockname()[1]
+
     async def listen_unix(self, path: Path) -> None:
         """Listen on a Unix socket that only this user (and root) can open.
 
@@ -111,8 +117,12 @@ class Edge:
             server.close()
         if self._unix_path is not None:
             _remove_socket(self._unix_path)
-        for protocol in tuple(parts.connections):
-            protocol.stop()
+        if not self._stop_idle(but_new=True):
+            # Their request is on its way; closed now, they would be refused although they came before the stop.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(FIRST_REQUEST_S, grace_s)):
+                    await parts.emptied()
+            self._stop_idle(but_new=False)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace_s):
                 await parts.emptied()
@@ -123,6 +133,11 @@ class Edge:
         self._sweep.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._sweep
+
+    def _stop_idle(self, *, but_new: bool) -> bool:
+        """End what has nothing to finish, new connections only if asked to; False where some were left out."""
+        left = [each for each in tuple(self._parts.connections) if not each.stop(but_new=but_new)]
+        return not left
 
 
 def _bind_unix(path: Path) -> socket.socket:

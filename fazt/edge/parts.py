@@ -41,7 +41,7 @@ class Parts:
         The socket of the machine's own user is never full: it is how an owner mends a limit set too low.
         """
         full = len(self.connections) >= self.limits.max_connections
-        if self.stopping or (full and protocol.peer_uid is None):
+        if full and protocol.peer_uid is None:
             return False
         address = "" if protocol.behind_proxy else neighbourhood(protocol.client)
         if address:

@@ -28,6 +28,7 @@ from fazt.edge.websocket import WebSocketCall
 from fazt.errors import FaztError
 
 log = logging.getLogger("fazt.edge")
+NEW_S = 1.0  # in which the first request of a connection may still be on its way
 
 
 class HttpProtocol(Lane, asyncio.Protocol):
@@ -154,17 +155,29 @@ class HttpProtocol(Lane, asyncio.Protocol):
         self.closing = True
         self.transport.abort()
 
-    def stop(self) -> None:
-        """End the connection as soon as what has begun is finished; the server stops."""
+    def stop(self, *, but_new: bool = False) -> bool:
+        """End the connection as soon as what has begun is finished; the server stops.
+
+        `but_new`: leave a connection alone that is new and asked for nothing yet; False where it was.
+        """
         self.lane_open = False
         reader = self.reader
+        if but_new and self._is_new():
+            return False
         if self.upgraded is not None:
             self.upgraded.close()
         elif self.active is None and (reader is None or not (reader.queue or reader.current)):
             self.close()
+        return True
+
+    def _is_new(self) -> bool:
+        """Tell whether the first request may still be on its way; the lane counts in ticks of the clock."""
+        unasked = self.reader is None and self.last_active == self.answered_at
+        return unasked and self.upgraded is None and self.clock.monotonic - self.answered_at <= NEW_S
 
     def _may_use_lane(self) -> bool:
-        return self.parts.lane and self.peer_uid is None and not self.behind_proxy
+        parts = self.parts
+        return parts.lane and not parts.stopping and self.peer_uid is None and not self.behind_proxy
 
     # --- bytes in ---
 

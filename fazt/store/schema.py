@@ -12,7 +12,7 @@ import apsw
 import apsw.bestpractice
 
 from fazt.errors import StoreCorrupt, StoreError
-from fazt.store import faults
+from fazt.store import copies, faults
 
 APPLICATION_ID = 0x46617A74  # "Fazt" in the file's header
 BUSY_TIMEOUT_MS = 5000
@@ -164,6 +164,8 @@ def _migrate(connection: apsw.Connection, path: Path) -> None:
     if present > known[-1][0]:
         raise StoreError(f"{path} was made by a newer Fazt (schema {present}); upgrade this one to use it.")
     wanted = [(number, sql) for number, sql in known if number > present]
+    if present and wanted:
+        copies.copy(connection, copies.kept_path(path, present))  # what an older Fazt can go back to
     with connection:
         for number, sql in wanted:
             connection.execute(sql).fetchall()

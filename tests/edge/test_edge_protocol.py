@@ -226,6 +226,19 @@ def test_a_client_without_an_address(edge: FakeEdge) -> None:
     protocol.connection_lost(None)
 
 
+def test_a_new_connection_may_still_ask_after_the_stop(edge: FakeEdge) -> None:
+    fresh, asked = edge.connect(), edge.connect().send(request("/api"))
+    edge.settle()
+    edge.parts.stopping = True
+    assert [each.protocol.stop(but_new=True) for each in (fresh, asked)] == [False, True]
+    edge.settle()
+    assert (fresh.closed, asked.closed) == (False, True)
+    fresh.send(request("/"))
+    edge.settle()
+    (answer,) = fresh.replies()
+    assert (answer.status, answer.keep_alive, fresh.closed) == (200, False, True)
+
+
 def test_stopping_finishes_what_has_begun(edge: FakeEdge) -> None:
     edge.app = gate = Gate()
     idle, asking, fresh = edge.connect().send(request("/")), edge.connect().send(request("/api")), edge.connect()
@@ -238,9 +251,9 @@ def test_stopping_finishes_what_has_begun(edge: FakeEdge) -> None:
     assert fresh.closed
     assert half.closed
     assert not asking.closed
-    late = edge.connect()
+    late = edge.connect().send(request("/"))  # it was taken before the listener closed
     edge.settle()
-    assert late.transport.aborted
+    assert ([each.keep_alive for each in late.replies()], late.closed) == ([False], True)
     gate.opened.set()
     edge.settle()
     assert [reply.keep_alive for reply in asking.replies()] == [False]
