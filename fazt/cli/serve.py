@@ -31,6 +31,8 @@ def serve(db: str | None, domain: str | None, http: str | None) -> None:
     path = database_path(db)
     supervised = "NOTIFY_SOCKET" in os.environ  # what is printed goes to a log, where the link's secret must not stand
 
+    watched = supervised and "INVOCATION_ID" in os.environ  # by systemd, which starts it again when it ends
+
     def say(url: str, setup_link: str | None) -> None:
         click.echo(f"Fazt serves {click.style(str(path), bold=True)} at {click.style(url, bold=True)}")
         if setup_link is not None and supervised:
@@ -51,7 +53,7 @@ def serve(db: str | None, domain: str | None, http: str | None) -> None:
                 raise
             wait_s -= PAUSE_S
             time.sleep(PAUSE_S)
-    if again and not supervised:  # else whoever watches over it starts it again
+    if again and not watched:
         # The same process with everything new: what waited for a start, and a database that was restored.
         sys.stdout.flush()
         os.environ[RESTARTED] = "1"

@@ -92,6 +92,29 @@ def test_visitors_and_writers_notice_nothing_of_a_backup_and_its_proof(server: F
     assert (proven["proof"]["failed"], proven["proof"]["booted"]) == (None, True)
 
 
+@pytest.mark.parametrize("watched", [False, True])
+def test_whoever_is_not_watched_over_starts_itself_anew(tmp_path: Path, watched: bool) -> None:
+    """systemd starts what has ended, and keeps its sockets; nobody else does."""
+    environment = {"NOTIFY_SOCKET": str(tmp_path / "notify")} | ({"INVOCATION_ID": "1"} if watched else {})
+    server = FaztServer(tmp_path / "data.db", free_port(), environment)
+    server.start()
+    assert server.process is not None
+    try:
+        before = json.loads(server.cli("status", "--json").stdout)["started_at"]
+        server.cli("backup", "create")
+        server.cli("backup", "restore", "latest", "--yes")
+        if watched:
+            assert server.process.wait(20) == 0
+            return
+        deadline = time.monotonic() + 20
+        while json.loads(server.cli("status", "--json").stdout)["started_at"] in (before, None):
+            assert time.monotonic() < deadline
+            time.sleep(0.2)
+        assert server.process.poll() is None
+    finally:
+        server.stop()
+
+
 def test_settings_that_wait_for_a_start_count_after_one(server: FaztServer) -> None:
     server.cli("config", "set", "www", "redirect-to-www")
     before = json.loads(server.cli("status", "--json").stdout)["started_at"]
