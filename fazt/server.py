@@ -37,7 +37,6 @@ from fazt.api.routing import Application, at_first_request, by_another_name, by_
 from fazt.api.short_links import short_links_app
 from fazt.api.tally import Tally
 from fazt.api.telling import Telling, served
-from fazt.backups import restoring
 from fazt.backups.boot import is_rehearsal
 from fazt.backups.schedule import Plan, Schedule
 from fazt.backups.shelf import Retention, Shelf
@@ -119,7 +118,6 @@ def run(flags: Mapping[str, object], path: Path, on_ready: Callable[[str, str | 
     Raises: InvalidInput, StoreError, ListenError.
     """
     make_hosting(load_settings(flags))  # what cannot be is told before a file is made
-    restoring.finish(path)
     errors = ErrorLog()
     with (
         logging_to(errors),

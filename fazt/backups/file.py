@@ -22,6 +22,7 @@ import zstandard
 
 from fazt.errors import BackupRefused, InvalidInput
 from fazt.store import faults
+from fazt.store.staged import sync_folder
 
 FORMAT = "fazt backup 1"
 HEADER_BYTES = 8192
@@ -30,6 +31,7 @@ STEADY_BYTES = 4 << 20  # that may be on their way to the disk
 LEVEL = 3
 LARGEST_WINDOW = 1 << 27  # of a zstd frame: what reading one may take in memory
 LONGEST_PASSPHRASE = 1000
+LATEST_MS = 253_370_764_800_000  # the year 9999, which is as far as a calendar goes
 
 Progress = Callable[[int, int], None]
 
@@ -150,15 +152,6 @@ def check_passphrase(passphrase: str) -> str:
     return passphrase
 
 
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder on disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def create(path: Path) -> BinaryIO:
     """Open a new file that only its owner can read, in place of one that is there."""
     path.unlink(missing_ok=True)
@@ -176,6 +169,8 @@ def _checked(header: Header) -> Header:
         value = getattr(header, each.name)
         if type(value) is not (int if each.type is int else str) or (isinstance(value, int) and value < 0):
             raise ValueError(each.name)
+    if header.made_at > LATEST_MS:
+        raise ValueError("made_at")
     return header
 
 

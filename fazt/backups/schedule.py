@@ -58,7 +58,10 @@ class Schedule:
         if now < self._not_before or plan.every_h == 0:
             return max(self._not_before, now + LONGEST_MS)
         backups = await asyncio.to_thread(self._shelf.list_all)
-        if not any(backup.header.made_at > now - plan.every_h * HOUR_MS for backup in backups):
+        made = [
+            backup.header.made_at for backup in backups if backup.header.made_at <= now
+        ]  # a clock may have been wrong
+        if not any(at > now - plan.every_h * HOUR_MS for at in made):
             await self._try("The backup failed", self._make, plan)
         elif (due := _to_drill(backups, now)) is not None:
             await self._try("The drill failed", self._drill, due)

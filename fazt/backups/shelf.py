@@ -4,9 +4,11 @@ A backup is `<id>.fazt`; beside it lies `<id>.proof` once somebody has proven it
 in the folder, so that a backup that was copied there by hand counts, and one that was deleted does not.
 """
 
+import fcntl
 import os
 import re
 import secrets
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -181,17 +183,29 @@ class Shelf:
     def _path(self, id: str) -> Path:
         return self.folder / f"{id}{ENDING}"
 
+    def _sweep(self) -> None:
+        """Delete copies that somebody left who was killed: they are large, and not encrypted."""
+        for left in self.folder.glob(".work-*"):
+            held = _hold(left)
+            if held is not None:
+                shutil.rmtree(left, ignore_errors=True)
+                os.close(held)
+
     @contextmanager
     def _workspace(self) -> Iterator[Path]:
         """Give a folder of its own on the disk of the shelf, where there is room if anywhere."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._sweep()
             with tempfile.TemporaryDirectory(prefix=".work-", dir=self.folder) as work:
+                held = _hold(Path(work))
                 try:
                     yield Path(work)
                 finally:
                     for path in Path(work).iterdir():
                         _shorten(path)
+                    if held is not None:
+                        os.close(held)
         except OSError as error:
             raise faults.from_os(error, self.folder) from error
 
@@ -221,15 +235,27 @@ def prove_file(
 def to_prune(backups: Sequence[Backup], retention: Retention) -> list[Backup]:
     """Return which of some backups, newest first, the retention does not keep."""
     kept = {backup.id for backup in backups[: max(retention.last, 1)]}
-    kept |= {
-        backup.id for backup in backups if backup.is_proven and not any(b.id in kept and b.is_proven for b in backups)
-    }
+    kept |= {backup.id for backup in [each for each in backups if each.is_proven][:1]}
     for form, most in (("%Y-%m-%d", retention.daily), ("%G-%V", retention.weekly), ("%Y-%m", retention.monthly)):
         newest: dict[str, str] = {}
         for backup in backups:
             newest.setdefault(datetime.fromtimestamp(backup.header.made_at / 1000, UTC).strftime(form), backup.id)
         kept |= set(list(newest.values())[:most])
     return [backup for backup in backups if backup.id not in kept]
+
+
+def _hold(folder: Path) -> int | None:
+    """Lock a folder as long as the descriptor is open; None where somebody has it, or it is gone."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _shorten(path: Path) -> None:

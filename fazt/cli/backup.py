@@ -25,6 +25,7 @@ from fazt.cli.secret_input import read_secret
 from fazt.cli.transports import SocketTransport
 from fazt.errors import InvalidInput, NotFound
 from fazt.settings import Settings, backup_folder, database_path, socket_path
+from fazt.store.staged import sync_folder
 
 
 @click.group(short_help="Make backups, prove them, and restore one.")
@@ -323,7 +324,7 @@ def _fetch(client: Client, made: dict[str, Any], out: Path) -> None:
         if file.read_header(unfinished).sha256 != made["sha256"] or unfinished.stat().st_size != made["bytes"]:
             raise InvalidInput("The backup did not arrive whole; try again.")
         shutil.move(unfinished, out)
-        file.sync_folder(out.parent)
+        sync_folder(out.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 import apsw
 
 from fazt.errors import StoreError
-from fazt.store import blobs, schema
+from fazt.store import blobs, schema, staged
 from fazt.store.clock import now_ms
 from fazt.store.jobs import Job
 from fazt.store.lock import take_lock
@@ -49,12 +49,13 @@ class Database:
         path = Path(os.path.realpath(path))  # the lock and the WAL lie beside the file itself, not beside a link to it
         if path.is_dir():
             raise StoreError(f"{path} is a folder, not a database.")
-        if not create and not path.exists():
+        if not create and not path.exists() and not staged.is_staged(path):
             raise StoreError(f"There is no database at {path}.")
-        if create:
+        if create and not staged.is_staged(path):
             schema.make_file(path)
         lock = take_lock(path)
         try:
+            staged.swap_in(path)
             writer = Writer(path)
             try:
                 return cls(path, lock, writer, Readers(path, readers))

@@ -168,6 +168,42 @@ def test_a_swap_that_was_cut_off_is_finished_by_the_next(
     assert value_of(kept) == b'"newer"'
 
 
+def test_whoever_opens_the_database_next_finishes_it(
+    database: Database, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old one was moved away and the new one not there yet: nobody makes an empty one in between."""
+    made = shelf.create()
+    change(database, b'"newer"')
+    database.close()
+    restoring.stage(made.path, database.path)
+    replace = Path.replace
+
+    def stop(path: Path, target: Path) -> Path:
+        if path.name.endswith(".restore"):
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        restoring.finish(database.path)
+    monkeypatch.undo()
+    assert not database.path.exists()
+    assert value_of(database.path) == b'"kept"'
+    assert not restoring.is_staged(database.path)
+    (kept,) = [path for path in database.path.parent.glob("data.db.before-*") if "wal" not in path.name]
+    assert value_of(kept) == b'"newer"'
+
+
+def test_what_is_written_after_the_decision_is_written_to_what_was_restored(database: Database, shelf: Shelf) -> None:
+    made = shelf.create()
+    database.close()
+    restoring.stage(made.path, database.path)
+    with closing(Database.open(database.path)) as opened:
+        change(opened, b'"later"')
+    assert restoring.finish(database.path) is None
+    assert value_of(database.path) == b'"later"'
+
+
 @pytest.mark.slow
 def test_kill_9_during_backups_and_restores(database: Database, shelf: Shelf) -> None:
     """A process makes backups and restores them, and is killed at any time: each time the database is whole."""

@@ -204,6 +204,19 @@ def test_what_stays(hours: list[int], last: int, daily: int, weekly: int, monthl
     assert len(stays) <= last + daily + weekly + monthly + 1
 
 
+def test_what_somebody_left_who_was_killed_is_deleted(shelf: Shelf) -> None:
+    (shelf.folder / ".work-left").mkdir(parents=True)
+    (shelf.folder / ".work-left" / "data.db").write_bytes(b"all of it")
+    shelf.create()
+    assert not (shelf.folder / ".work-left").exists()
+
+
+def test_of_those_that_are_proven_the_newest_stays() -> None:
+    made = [backup(hour * HOUR, proven=hour < 5) for hour in range(8, 0, -1)]
+    gone = {each.id for each in to_prune(made, Retention(3))}
+    assert gone == {str(hour * HOUR) for hour in (5, 3, 2, 1)}
+
+
 def test_pruning_deletes_what_it_says(shelf: Shelf) -> None:
     made = [shelf.create() for _ in range(3)]
     shelf.prove(made[0])
