@@ -20,6 +20,7 @@ from fazt.store import sessions, users
 
 EVIL = "http://evil.localhost:4698"
 SAFE = ("GET", "HEAD")
+OWNERS_ALONE = ("/api/backups/nothing/content", "/api/backups/nothing/restore")  # they hold the accounts of the owners
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ def test_a_role_and_its_ways(
         refused = browser.ask(method, target, body, **fields)
         assert (refused.status, refused.code) == (403, "forbidden"), (fields, refused.body)
     answer = browser.ask(method, target, body)
-    if caller.is_allowed(action, scoped):
+    if caller.is_allowed(action, scoped) and (caller.role == "owner" or target not in OWNERS_ALONE):
         assert answer.status not in (401, 403), answer.body
     else:
         assert (answer.status, answer.code) == (403, "forbidden"), answer.body

@@ -290,6 +290,7 @@ STATUS = {
     "spill": SPILL,
     "sites": [TRAFFIC],
     "functions": {"runners": 1, "started": 2, "memory_bytes": 9_000_000, "sites": [CALLED]},
+    "backups": {"count": 2, "made_at": "2026-01-01T00:00:00.000Z", "proven_at": None},
 }
 
 

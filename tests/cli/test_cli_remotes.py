@@ -64,7 +64,7 @@ def test_use_and_remove(run: Callable[..., Any]) -> None:
 @pytest.mark.usefixtures("home")
 def test_which_server_a_command_is_about(run: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     def chosen(db: str | None = None, remote: str | None = None) -> str | None:
-        return client._remote_name(db, remote)
+        return client.remote_name(db, remote)
 
     assert chosen() is None
     run("remote", "use", "home")
