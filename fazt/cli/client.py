@@ -19,7 +19,6 @@ from fazt.cli import remotes
 from fazt.cli.transports import TIMEOUT_S, RemoteTransport, Reply, SocketTransport, Transport
 from fazt.errors import FaztError, InvalidInput, RemoteError, StoreBusy
 from fazt.settings import database_path, socket_path
-from fazt.store.staged import is_staged
 
 PACK_TYPE = "application/x-fazt-pack"
 BUSY_WAIT_S = 5.0
@@ -109,9 +108,11 @@ def _local(db: str | None, *, create: bool) -> Transport:
         where = socket_path(path)
         if _is_ours(where, path) and SocketTransport.is_open(where):
             return SocketTransport(where)
+        # The store, and then the whole server's code, is loaded only where no server runs that could answer.
+        from fazt.store.staged import is_staged
+
         if not create and not path.exists() and not is_staged(path):
             raise InvalidInput(f"There is no database at {path}. 'fazt serve' or the first 'fazt deploy' makes one.")
-        # The whole server's code is loaded only where no server runs that could answer.
         from fazt.cli.in_process import ProcessTransport
 
         try:
