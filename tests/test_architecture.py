@@ -40,7 +40,7 @@ FLOORS = {
 SIDEWAYS = {("settings", "errors"), ("settings", "_speedups"), ("outbound", "errors")}
 ONLY_FLOOR_0 = {"edge"}
 # Parts whose modules are not listed one by one
-UNDOCUMENTED = {"auth", "bench", "cli", "clock", "errors", "server", "settings"}
+UNDOCUMENTED = {"auth", "bench", "cli", "clock", "errors", "settings"}
 ENTRANCE = {"__init__", "__main__"}
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "core", "base", "manager", "misc", "types"}
 MODULES = sorted(path for pattern in ("*.py", "*.pyx", "*.pxd") for path in PACKAGE.rglob(pattern))

@@ -19,7 +19,9 @@ from loopback import FaztServer, free_port, run_cli
 
 from fazt._speedups.pages import Pages
 from fazt.errors import InvalidInput, ListenError, StoreBusy
-from fazt.server import _forget, make_hosting, make_limits, make_spill, open_api, page_cache_bytes, run
+from fazt.server.alone import open_api
+from fazt.server.making import make_hosting, make_limits, make_spill, page_cache_bytes
+from fazt.server.serving import _forget, run
 from fazt.settings import Settings, listen_address, memory_limit_bytes, public_url
 from fazt.store import sites
 from fazt.store.changes import Change
@@ -154,7 +156,7 @@ def test_changes_make_pages_stale() -> None:
 
 
 def test_nothing_heavy_is_loaded_before_the_server_answers() -> None:
-    code = "import sys, fazt.server; print(*sys.modules)"
+    code = "import sys, fazt.server.serving; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert not HEAVY & set(loaded.stdout.split())
 

@@ -1,6 +1,6 @@
 """Every resource of the admin API, made of the parts of the server.
 
-Loaded at the first request to the API, with FastAPI: see server.py.
+Loaded at the first request to the API, with FastAPI: see fazt/server/serving.py.
 """
 
 from collections.abc import Sequence

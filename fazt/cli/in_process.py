@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from fazt.cli.transports import Reply
-from fazt.server import open_api
+from fazt.server.alone import open_api
 
 WAITING_PIECES = 16
 

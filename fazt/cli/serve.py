@@ -26,7 +26,7 @@ def serve(db: str | None, domain: str | None, http: str | None) -> None:
       fazt serve
       fazt serve --db /srv/data.db --domain example.org --http 0.0.0.0:80
     """
-    from fazt.server import run  # the server's libraries, for this command only
+    from fazt.server.serving import run  # the server's libraries, for this command only
 
     path = database_path(db)
     supervised = "NOTIFY_SOCKET" in os.environ  # what is printed goes to a log, where the link's secret must not stand

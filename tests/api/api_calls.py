@@ -15,21 +15,16 @@ from answer_shapes import DESCRIPTION, Shapes
 
 from fazt._speedups.pages import Pages
 from fazt._speedups.statistics import AccessRing
-from fazt.api.collection import Collector
 from fazt.api.error_log import ErrorLog
-from fazt.api.function_parts import FunctionParts
-from fazt.api.history import History
 from fazt.api.parts import Parts
-from fazt.api.tally import Tally
-from fazt.api.telling import Telling
-from fazt.server import make_api, make_functions, make_hosting, make_receiving, make_shelf, make_spill, make_telling
+from fazt.server.functions import make_functions
+from fazt.server.making import make_hosting, make_spill
+from fazt.server.network import make_api
+from fazt.server.parts import make_parts
 from fazt.settings import LiveSettings, Settings
 from fazt.sites.hosting import Hosting
 from fazt.sites.pack import Piece, encode
-from fazt.store import links
 from fazt.store.database import Database
-from fazt.visits.countries import open_countries
-from fazt.visits.visits import Visits
 
 CHUNK = 262_144
 PACK = "application/x-fazt-pack"
@@ -69,40 +64,30 @@ class Api:
         self.ring = AccessRing(2048)
         self.errors = ErrorLog()
         self.spill = make_spill(settings, database)
-        self.collector = Collector(database)
         self.woken = 0
         self.restarts = 0
         self.settings = LiveSettings(chosen(settings), {})
-        hosting = make_hosting(settings)
-        self.functions = runner.run(self._make_functions(settings, hosting))
-        self.history = History(database, self.pages, self.ring, self.errors, self.functions.log, keep_lines=50)
-        self.visits = Visits(database, self.ring, hosting, open_countries(settings.country_database))
-        self.parts = Parts(
-            settings=self.settings,
-            hosting=hosting,
-            database=database,
-            pages=self.pages,
-            spill=self.spill,
-            collector=self.collector,
-            history=self.history,
-            visits=self.visits,
-            functions=self.functions,
-            clicks=Tally(database, links.add_clicks),
-            receiving=make_receiving(database, hosting, self.functions),
-            telling=runner.run(self._make_telling(hosting)),
-            shelf=make_shelf(settings, database),
+        self.parts = runner.run(self._make_parts(make_hosting(settings)))
+        self.functions, self.history, self.visits = self.parts.functions, self.parts.history, self.parts.visits
+        self.collector = self.parts.collector
+        self.history.keep(50)
+        self.app = make_api(self.parts)
+
+    async def _make_parts(self, hosting: Hosting) -> Parts:
+        return make_parts(
+            self.settings,
+            hosting,
+            self.database,
+            self.spill,
+            self.pages,
+            self.ring,
+            self.errors,
+            make_functions(self.settings.now, hosting, self.database, spares=0),
             restart=self._note_restart,
             wake_compressor=self._wake,
             connections=lambda: 3,
             started_at_ms=1000,
         )
-        self.app = make_api(self.parts)
-
-    async def _make_functions(self, settings: Settings, hosting: Hosting) -> FunctionParts:
-        return make_functions(settings, hosting, self.database, spares=0)
-
-    async def _make_telling(self, hosting: Hosting) -> Telling:
-        return make_telling(self.settings, hosting, self.database, self.pages, self.functions)
 
     def close(self) -> None:
         self.runner.run(self.parts.telling.notifications.close())

@@ -16,7 +16,7 @@ from fazt.api.cron import Cron
 from fazt.api.jobs import Jobs
 from fazt.api.sites import Sites
 from fazt.api.tokens import Tokens
-from fazt.server import make_hosting
+from fazt.server.making import make_hosting
 from fazt.settings import Settings
 from fazt.sites.manifest import parse_manifest
 from fazt.store import queue, sites, versions

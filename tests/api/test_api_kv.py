@@ -19,7 +19,7 @@ from fazt.api.environment import EnvironmentCalls
 from fazt.api.kv import Kv
 from fazt.api.sites import Sites
 from fazt.api.tokens import Tokens
-from fazt.server import make_hosting
+from fazt.server.making import make_hosting
 from fazt.settings import Settings
 from fazt.store import changes, kv, sites
 from fazt.store.database import Database

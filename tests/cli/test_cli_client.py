@@ -264,7 +264,7 @@ class Application:
 
 
 class Opened:
-    """Stands in for fazt.server: gives the application, or says that somebody else has the file."""
+    """Stands in for fazt.server.alone: gives the application, or says that somebody else has the file."""
 
     def __init__(self) -> None:
         self.app = Application()
@@ -288,7 +288,7 @@ def opened(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Opened:
     found = Opened()
     (tmp_path / "data.db").touch()
     monkeypatch.delitem(sys.modules, "fazt.cli.in_process", raising=False)
-    monkeypatch.setitem(sys.modules, "fazt.server", types.SimpleNamespace(open_api=found.open_api))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "fazt.server.alone", types.SimpleNamespace(open_api=found.open_api))  # type: ignore[arg-type]
     monkeypatch.setattr(client, "BUSY_WAIT_S", 2.0)
     yield found
     sys.modules.pop("fazt.cli.in_process", None)

@@ -485,7 +485,7 @@ def serving(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., None]) -> lis
         seen.append((settings, path))
         answer(on_ready)
 
-    monkeypatch.setitem(sys.modules, "fazt.server", types.SimpleNamespace(run=run_))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "fazt.server.serving", types.SimpleNamespace(run=run_))  # type: ignore[arg-type]
     return seen
 
 

@@ -118,7 +118,7 @@ def test_the_entrance_loads_nothing_heavy() -> None:
 
 
 def test_a_deploy_to_a_running_server_loads_no_server() -> None:
-    wanted = ("asyncio", "fastapi", "pydantic", "apsw", "fazt.server", "tarfile", "zipfile")
+    wanted = ("asyncio", "fastapi", "pydantic", "apsw", "fazt.server.serving", "tarfile", "zipfile")
     code = f"import sys, fazt.cli.deploy; print([name for name in {wanted} if name in sys.modules])"
     assert python("-c", code).stdout == "[]\n"
 

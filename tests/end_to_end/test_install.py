@@ -108,7 +108,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("shared")
     for version in ("9.1.0", "9.2.0"):
         make_release(folder / version, version)
-    broken = {"fazt/server.py": _breaking((ROOT / "fazt" / "server.py").read_text())}
+    serving = "fazt/server/serving.py"
+    broken = {serving: _breaking((ROOT / serving).read_text())}
     make_release(folder / "9.3.0", "9.3.0", broken)
     (folder / "load.py").write_text(LOAD)
     (folder / "blog").mkdir()

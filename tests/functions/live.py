@@ -12,7 +12,8 @@ import orjson
 
 from fazt.api.function_parts import FunctionParts
 from fazt.errors import FaztError
-from fazt.server import make_functions, make_hosting
+from fazt.server.functions import make_functions
+from fazt.server.making import make_hosting
 from fazt.settings import Settings
 from fazt.sites import deploy
 from fazt.sites.deploy import Deploy, WantedFile

@@ -1,0 +1,1 @@
+"""The whole server: builds every part, joins them, runs them. Nothing else knows everything."""

@@ -1,0 +1,158 @@
+"""The parts of a server that take their bounds and their places from its settings."""
+
+from collections.abc import Mapping
+from functools import partial
+
+from fazt._speedups.pages import Pages
+from fazt.api.function_parts import FunctionParts
+from fazt.api.hook_app import Receiving
+from fazt.api.parts import Parts
+from fazt.api.tally import Tally
+from fazt.api.telling import Telling, served
+from fazt.backups.schedule import Plan, Schedule
+from fazt.backups.shelf import Retention, Shelf
+from fazt.clock import SystemClock
+from fazt.edge.limits import Limits
+from fazt.hooks.receiving import Receiver
+from fazt.jobs.options import parse_job
+from fazt.notifications.notifications import LIMITS as NOTIFICATION_LIMITS
+from fazt.notifications.notifications import Notifications
+from fazt.notifications.watch import Watch
+from fazt.outbound.addresses import Network
+from fazt.outbound.client import Limits as OutboundLimits
+from fazt.outbound.client import Outbound
+from fazt.settings import (
+    LiveSettings,
+    Settings,
+    backup_folder,
+    check_domain,
+    listen_address,
+    memory_limit_bytes,
+    public_url,
+    read_networks,
+)
+from fazt.sites.hosting import Hosting
+from fazt.sites.spill import Spill
+from fazt.store import hooks
+from fazt.store import settings as stored_settings
+from fazt.store.database import Database, now_ms
+from fazt.store.queue import NewJob
+
+PAGE_CACHE_SHARE = 4  # of the memory that the process may use: one part in so many
+FUNCTIONS_SHARE = 4
+REMIND_S = 24 * 3600  # of the same trouble with backups
+MAX_BODY_BYTES = 64 << 20  # beyond the largest archive; whoever reads a body allows less
+
+
+def read_settings(database: Database, flags: Mapping[str, object]) -> LiveSettings:
+    """Return the settings of this process, those of the database among them. Raises: InvalidInput."""
+    return LiveSettings(flags, stored=database.read_blocking(stored_settings.find_all))
+
+
+def make_hosting(settings: Settings) -> Hosting:
+    """Return which host means what.
+
+    Raises: InvalidInput where a setting about hosts cannot be.
+    """
+    domain = check_domain(settings.domain)
+    listen_address(settings.http)
+    return Hosting(domain, settings.www, partial(public_url, settings))
+
+
+def make_spill(settings: Settings, database: Database) -> Spill:
+    """Return the spill cache, which lies beside the database."""
+    folder = database.path.with_name(f"{database.path.name}.cache")
+    return Spill(folder, settings.spill_cache_bytes, database)
+
+
+def make_limits(settings: Settings) -> Limits:
+    """Return what connections may take."""
+    return Limits(
+        max_body_bytes=MAX_BODY_BYTES + settings.max_site_bytes,
+        header_timeout_s=settings.header_timeout_s,
+        idle_timeout_s=settings.idle_timeout_s,
+        body_min_bytes_per_s=settings.body_min_bytes_per_s,
+        write_timeout_s=settings.write_timeout_s,
+        max_connections=settings.max_connections,
+        max_connections_per_address=settings.max_connections_per_address,
+    )
+
+
+def page_cache_bytes(settings: Settings) -> int:
+    """Return the memory that pages may take."""
+    return settings.page_cache_bytes or memory_limit_bytes() // PAGE_CACHE_SHARE
+
+
+def functions_memory_bytes(settings: Settings) -> int:
+    """Return the memory that idle functions may hold."""
+    return settings.functions_memory_bytes or memory_limit_bytes() // FUNCTIONS_SHARE
+
+
+def make_shelf(settings: Settings, database: Database) -> Shelf:
+    """Return the backups of a database."""
+    return Shelf(database.path, backup_folder(settings, database.path))
+
+
+def make_schedule(parts: Parts) -> Schedule:
+    """Return what makes backups by itself; to be called inside of the loop."""
+
+    def plan() -> Plan:
+        now = parts.settings.now
+        keep = (now.backup_keep_last, now.backup_keep_daily, now.backup_keep_weekly, now.backup_keep_monthly)
+        return Plan(now.backup_every_h, Retention(*keep))
+
+    def tell(title: str, text: str) -> None:
+        parts.telling.notifications.notify_once(title, REMIND_S, "backup", title, text)
+
+    return Schedule(parts.database, parts.shelf, plan, SystemClock(), tell)
+
+
+def make_receiving(database: Database, hosting: Hosting, functions: FunctionParts) -> Receiving:
+    """Return what takes the deliveries of webhooks."""
+    refusals = Tally(database, hooks.count_refused)
+
+    def make_job(name: str, data: object) -> NewJob:
+        return parse_job({"name": name, "data": data}, now_ms())
+
+    return Receiving(Receiver(database, hosting, make_job, functions.jobs.wake, refusals.count), refusals)
+
+
+def make_telling(
+    settings: LiveSettings, hosting: Hosting, database: Database, pages: Pages, functions: FunctionParts
+) -> Telling:
+    """Return the notifications, and what watches for them; to be called inside of the loop."""
+
+    def outbound() -> Outbound:
+        networks = read_networks(settings.now.notifications_private)
+        return make_outbound(settings.now, hosting, networks, NOTIFICATION_LIMITS)
+
+    notifications = Notifications(database, outbound, SystemClock(), hosting.domain)
+    settings.follow(lambda _: notifications.renew())
+    watch = Watch(
+        notifications,
+        database,
+        lambda: served(pages, functions.log),
+        burst=lambda: settings.now.error_burst,
+        disk_low_percent=lambda: settings.now.disk_low_percent,
+        url=hosting.site_url,
+    )
+    return Telling(notifications, watch)
+
+
+def make_outbound(
+    settings: Settings, hosting: Hosting, networks: tuple[Network, ...] = (), limits: OutboundLimits | None = None
+) -> Outbound:
+    """Return a client for outgoing HTTP that may also reach these private networks."""
+    return Outbound(
+        allowed_networks=networks,
+        is_own_host=hosting.is_site_host,
+        is_forbidden_host=hosting.is_platform_host,
+        own_address=_reachable(*listen_address(settings.http)),
+        own_ports=frozenset((listen_address(settings.http)[1],)),
+        limits=limits,
+    )
+
+
+def _reachable(host: str, port: int) -> tuple[str, int]:
+    """Return an address under which this process reaches what listens on another, or on all of them."""
+    return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port  # noqa: S104

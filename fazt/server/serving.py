@@ -1,0 +1,271 @@
+"""The server while it runs: from an opened database to a stop that finishes what has begun.
+
+Rule: nothing here is proportional to the number of sites. FastAPI is loaded at the first request to the API, on a
+thread: it would be most of the time that a start takes.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
+from functools import partial
+from pathlib import Path
+
+import uvloop
+
+from fazt._speedups.pages import Clock, Pages
+from fazt._speedups.statistics import AccessRing
+from fazt.api.error_log import ErrorLog, logging_to
+from fazt.api.history import RING_RECORDS
+from fazt.api.parts import Parts
+from fazt.api.routing import at_first_request, by_door
+from fazt.backups.boot import is_rehearsal
+from fazt.edge.listener import Edge
+from fazt.functions.allowance import allowance_of
+from fazt.machine.sockets import take_sockets
+from fazt.machine.supervisor import Supervisor
+from fazt.server.functions import make_functions
+from fazt.server.making import (
+    functions_memory_bytes,
+    make_hosting,
+    make_limits,
+    make_schedule,
+    make_spill,
+    page_cache_bytes,
+    read_settings,
+)
+from fazt.server.network import make_api, make_network
+from fazt.server.parts import make_parts
+from fazt.settings import (
+    LiveSettings,
+    Settings,
+    listen_address,
+    load_settings,
+    read_networks,
+    socket_path,
+)
+from fazt.sites.builtin import install_builtin
+from fazt.sites.compress import Compressor
+from fazt.sites.hosting import ROOT_SITE, Hosting
+from fazt.sites.resolve import Resolver
+from fazt.sites.spill import Spill
+from fazt.store import links, programs, users
+from fazt.store.changes import Change
+from fazt.store.database import Database, now_ms
+
+log = logging.getLogger("fazt.server")
+HTTP_SOCKET = "http"  # what fazt.socket calls it
+TICK_S = 0.5
+
+
+def run(flags: Mapping[str, object], path: Path, on_ready: Callable[[str, str | None], None]) -> bool:
+    """Serve a database until SIGTERM or SIGINT; a second signal does not wait for requests under way.
+
+    Return whether somebody asked for the server to start anew.
+
+    `flags` are settings of this run alone. `on_ready` is called once it answers, with the server's URL and, as long as
+    nobody owns it, with a link that makes the owner's account.
+
+    Raises: InvalidInput, StoreError, ListenError.
+    """
+    make_hosting(load_settings(flags))  # what cannot be is told before a file is made
+    errors = ErrorLog()
+    with (
+        logging_to(errors),
+        closing(Database.open(path)) as database,
+        closing(make_spill((settings := read_settings(database, flags)).now, database)) as spill,
+        _compressing(database) as compressor,
+        asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+    ):
+        return runner.run(_serve(settings, make_hosting(settings.now), database, spill, compressor, errors, on_ready))
+
+
+async def _serve(
+    settings: LiveSettings,
+    hosting: Hosting,
+    database: Database,
+    spill: Spill,
+    compressor: Compressor,
+    errors: ErrorLog,
+    on_ready: Callable[[str, str | None], None],
+) -> bool:
+    stopping, hurrying, again = *_signals(), asyncio.Event()
+    clock, ring, pages = Clock(), AccessRing(RING_RECORDS), Pages(page_cache_bytes(settings.now))
+    database.follow(partial(_forget, pages))
+    parts = make_parts(
+        settings,
+        hosting,
+        database,
+        spill,
+        pages,
+        ring,
+        errors,
+        make_functions(settings.now, hosting, database),
+        wake_compressor=compressor.wake,
+        connections=lambda: edge.connections,
+        restart=again.set,
+        started_at_ms=now_ms(),
+    )
+    edge: Edge = _make_edge(parts, clock, ring)
+    settings.follow(partial(_apply, edge, parts))
+    supervisor = Supervisor()
+    async with _background(_tick(clock), supervisor.beat(), *_work(parts)):
+        try:
+            await _open(edge, parts)
+            compressor.start()
+            gc.collect()
+            gc.freeze()  # what is there now stays: the collector need not walk through it while visitors wait
+            on_ready(hosting.url(hosting.domain), _setup_link(parts))
+            supervisor.ready(f"Serving {hosting.url(hosting.domain)}")
+            await _first(stopping, again)
+        finally:
+            supervisor.stopping()
+            await _close(edge, parts, hurrying)
+    return again.is_set()
+
+
+def _make_edge(parts: Parts, clock: Clock, ring: AccessRing) -> Edge:
+    api = at_first_request(partial(make_api, parts))
+    resolver = Resolver(parts.database, parts.pages, parts.spill, parts.hosting)
+    edge = Edge(
+        resolver,
+        by_door(socket=api, network=make_network(parts, api, resolver)),
+        pages=parts.pages,
+        clock=clock,
+        ring=ring,
+        limits=make_limits(parts.settings.now),
+        lane=os.environ.get("FAZT_NO_LANE") != "1",
+    )
+    edge.trust(read_networks(parts.settings.now.trusted_proxies))
+    return edge
+
+
+def _work(parts: Parts) -> list[Coroutine[None, None, None]]:
+    """Return what goes on beside the requests."""
+    counting = [parts.history.run(), parts.visits.run(), parts.collector.run(), parts.clicks.run()]
+    counting += parts.receiving.background()
+    if is_rehearsal():  # on a copy: what that has to send or to run is sent and run by the server of the original
+        return counting
+    return [*counting, *parts.telling.background(), *parts.functions.background(), make_schedule(parts).work()]
+
+
+async def _open(edge: Edge, parts: Parts) -> None:
+    """Listen, and make ready what answers. Raises: ListenError, StoreError."""
+    database = parts.database
+    await _listen(edge, parts.settings.now.http)
+    # Once the port is ours, and before this thread answers anybody.
+    database.write_blocking(install_builtin)
+    await edge.listen_unix(socket_path(database.path))
+    if database.read_blocking(programs.exist):  # where there are no functions there is no process for them
+        parts.functions.pool.warm()
+
+
+async def _close(edge: Edge, parts: Parts, hurrying: asyncio.Event) -> None:
+    """Finish what has begun, and write down what was counted in memory."""
+    parts.history.stop()
+    await _stop(edge, parts.settings.now.shutdown_grace_s, hurrying)
+    await parts.functions.stop()
+    await parts.history.flush()
+    await parts.visits.flush()
+    await parts.clicks.flush()
+    await parts.receiving.refusals.flush()
+
+
+async def _listen(edge: Edge, http: str) -> None:
+    """Listen on the sockets that a supervisor handed over, else on the address of the settings. Raises: ListenError."""
+    sockets = take_sockets()
+    for name in sockets.keys() - {HTTP_SOCKET}:
+        log.warning("sockets named %r were handed over, which nothing here answers on", name)
+    for opened in sockets.get(HTTP_SOCKET, ()):
+        await edge.listen_socket(opened)
+    if HTTP_SOCKET not in sockets:
+        await edge.listen_tcp(*listen_address(http))
+
+
+def _setup_link(parts: Parts) -> str | None:
+    """Return the one-time link of a server without an owner; its secret stands where no log ever has it."""
+    if parts.database.read_blocking(users.has_owner):
+        return None
+    return f"{parts.hosting.url(f'dashboard.{parts.hosting.domain}')}#/setup/{parts.setup.renew()}"
+
+
+def _apply(edge: Edge, parts: Parts, settings: Settings) -> None:
+    """Let changed settings count in the running server."""
+    edge.limit(make_limits(settings))
+    edge.trust(read_networks(settings.trusted_proxies))
+    parts.pages.resize(page_cache_bytes(settings))
+    parts.spill.resize(settings.spill_cache_bytes)
+    parts.history.keep(settings.log_history_lines)
+    parts.functions.allow(allowance_of(settings), functions_memory_bytes(settings))
+
+
+@contextmanager
+def _compressing(database: Database) -> Iterator[Compressor]:
+    compressor = Compressor(database)
+    try:
+        yield compressor
+    finally:
+        compressor.stop()
+
+
+@asynccontextmanager
+async def _background(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run coroutines as long as the block runs."""
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _tick(clock: Clock) -> None:
+    """Keep the clock; it ticks right after each full second, so that no Date is older than the page it stands on."""
+    while True:
+        clock.tick()
+        await asyncio.sleep(min(TICK_S, 1.001 - clock.now_ms % 1000 / 1000))
+
+
+def _forget(pages: Pages, changes: Sequence[Change]) -> None:
+    """Have stale pages forgotten; called on the writing thread before a write is answered."""
+    if any(change.kind == "domain" for change in changes):
+        # Which site's pages were made under the domain does not stand in the change: all of them are asked for anew.
+        pages.forget([state.name for state in pages.sites()])
+    if any(change.kind == links.KIND for change in changes):  # a page of the root site or a 404 stood in its place
+        pages.forget([ROOT_SITE])
+    pages.forget([change.key for change in changes if change.kind == "site"])
+
+
+def _signals() -> tuple[asyncio.Event, asyncio.Event]:
+    """Return what the first signal to stop sets, and what the second one sets."""
+    first, second = asyncio.Event(), asyncio.Event()
+
+    def on_signal() -> None:
+        (second if first.is_set() else first).set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, on_signal)
+    return first, second
+
+
+async def _first(*events: asyncio.Event) -> None:
+    """Return when one of some events is set."""
+    waiting = [asyncio.ensure_future(event.wait()) for event in events]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+    for each in waiting:
+        each.cancel()
+
+
+async def _stop(edge: Edge, grace_s: float, hurrying: asyncio.Event) -> None:
+    """Stop the edge; let requests under way finish, unless there is a hurry."""
+    stopping = asyncio.ensure_future(edge.stop(grace_s))
+    hurry = asyncio.ensure_future(hurrying.wait())
+    await asyncio.wait({stopping, hurry}, return_when=asyncio.FIRST_COMPLETED)
+    hurry.cancel()
+    if not stopping.done():
+        edge.cut()
+    await stopping
