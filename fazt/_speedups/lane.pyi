@@ -5,6 +5,9 @@ import asyncio
 from fazt._speedups.pages import Clock, Pages
 from fazt._speedups.statistics import AccessRing
 
+def add_field(answer: bytes, field: bytes) -> bytes:
+    """Return an answer with one more field (its line's end included) behind its status line."""
+
 class Lane:
     """One connection. `data_received` answers what it can and hands every other byte to `feed`, in order.
 
@@ -16,6 +19,9 @@ class Lane:
     writable: bool  # False between pause_writing and resume_writing
     transport_used: bool  # something may wait in the transport's own queue
     descriptor: int  # the socket's, for direct writes; -1: none
+    bound_host: bytes | None  # the only host that is asked for here (TLS); None: any
+    bound_authority: bytes  # the same with the port
+    extra_field: bytes | None  # what each head has behind its status line
     client: str  # the client's address for the records
     transport: asyncio.Transport
     @property

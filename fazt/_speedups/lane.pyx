@@ -38,6 +38,26 @@ cdef int read_codings(bytes value) except -2:
     return mask
 
 
+cdef bint same(bytes one, const unsigned char* other, Py_ssize_t length) noexcept:
+    return PyBytes_GET_SIZE(one) == length and memcmp(PyBytes_AS_STRING(one), other, length) == 0
+
+
+cpdef bytes add_field(bytes answer, bytes field):
+    """Return an answer with one more field (its line's end included) behind its status line."""
+    cdef Py_ssize_t length = PyBytes_GET_SIZE(answer), more = PyBytes_GET_SIZE(field), at
+    cdef const char* raw = PyBytes_AS_STRING(answer)
+    cdef const void* end = memchr(raw, 10, length)
+    if end is NULL:
+        return answer
+    at = <const char*> end - raw + 1
+    cdef bytes out = PyBytes_FromStringAndSize(NULL, length + more)
+    cdef char* to = PyBytes_AS_STRING(out)
+    memcpy(to, raw, at)
+    memcpy(to + at, PyBytes_AS_STRING(field), more)
+    memcpy(to + at + more, raw + at, length - at)
+    return out
+
+
 cdef class Lane:
     """One connection. `data_received` answers what it can and hands every other byte to `feed`, in order."""
 
@@ -46,6 +66,9 @@ cdef class Lane:
     cdef public bint transport_used     # something may wait in the transport's own queue
     cdef public int descriptor          # the socket's, for direct writes; -1: none
     cdef public str client
+    cdef public bytes bound_host        # the only host that is asked for here (TLS); None: any
+    cdef public bytes bound_authority   # the same with the port
+    cdef public bytes extra_field       # what each head has behind its status line; None: nothing
     cdef public object transport
     cdef readonly double last_active
     cdef readonly Pages pages
@@ -119,7 +142,7 @@ cdef class Lane:
         memcpy(PyBytes_AS_STRING(key), raw + request.host, request.host_length)
         memcpy(PyBytes_AS_STRING(key) + request.host_length, raw + request.path, request.path_length)
         page = self.pages.find(key, self.clock.second)
-        if page is None:
+        if page is None or (self.bound_host is not None and not self.is_bound(raw + request.host, request.host_length)):
             return None
         mask = self.codings(raw, request) if page.available else 0
         if mask == NOT_UNDERSTOOD:
@@ -145,7 +168,11 @@ cdef class Lane:
             duration, True, wall_ms(), page.marks | request.marks, raw + request.referer, request.referer_length,
             raw + request.agent, request.agent_length,
         )
-        return out
+        return out if self.extra_field is None else add_field(out, self.extra_field)
+
+    cdef bint is_bound(self, const unsigned char* host, Py_ssize_t length) noexcept:
+        """Tell whether a host is the one that the connection was made for."""
+        return same(self.bound_host, host, length) or same(self.bound_authority, host, length)
 
     cdef int codings(self, const unsigned char* raw, Request* request) except -2:
         """Return the mask of the codings that the client takes, or NOT_UNDERSTOOD."""

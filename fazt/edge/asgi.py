@@ -48,14 +48,14 @@ def scope_of(exchange: Exchange, protocol: Connection, kind: str) -> dict[str, A
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": head.version,
         "method": head.method.decode("ascii"),
-        "scheme": "ws" if kind == "websocket" else "http",
+        "scheme": protocol.front.scheme if kind == "http" else protocol.front.scheme.replace("http", "ws"),
         "path": unquote(head.path.decode("ascii"), errors="replace"),
         "raw_path": head.path,
         "query_string": head.query,
         "root_path": "",
         "headers": head.fields,
         "client": (protocol.client_of(exchange), protocol.client_port),
-        "server": (head.host, protocol.parts.port),
+        "server": (head.host, protocol.front.port),
         "extensions": {"fazt": {"host": head.host, "peer_uid": protocol.peer_uid, "site": None, "page": None}},
     }
 
@@ -127,7 +127,7 @@ class HttpCall:
         self.started = self.whole = True
         made = error_answer(status, code, message, self.protocol.clock, close=close, bodyless=bodyless)
         self.status, self.body_bytes = status, made.body_bytes
-        self.protocol.write(made.data)
+        self.protocol.write_answer(made.data)
 
     async def receive(self) -> Message:
         """Return the next piece of the request's body, or http.disconnect once there is nothing more to come."""
@@ -194,9 +194,9 @@ class HttpCall:
                 raise RuntimeError("the body is not as long as its Content-Length")
             self.left -= len(body)
         self.body_bytes += len(body)
-        out = []
+        out, write = [], self.protocol.write
         if not self.started:
-            self.started = True
+            self.started, write = True, self.protocol.write_answer
             close = self.protocol.must_close(self.exchange)
             out.append(make_head(self.status, self.fields, self.protocol.clock, close=close))
         if self.chunked:
@@ -206,7 +206,7 @@ class HttpCall:
                 out.append(b"0\r\n\r\n")
         else:
             out.append(body)
-        self.protocol.write(b"".join(out))
+        write(b"".join(out))
         if not more:
             self.whole = True
             self.exchange.wake()  # whoever waits in `receive` learns that it is over

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fazt._speedups.pages import Clock
-from fazt.edge.parts import Parts
+from fazt.edge.parts import Front, Parts
 from fazt.edge.request import Head, Refusal
 
 
@@ -45,6 +45,7 @@ class Connection(Protocol):
     """What an answer needs of its connection."""
 
     parts: Parts
+    front: Front
     client: str
     client_port: int
     peer_uid: int | None
@@ -61,6 +62,9 @@ class Connection(Protocol):
 
     def write(self, data: bytes) -> None:
         """Send bytes behind everything before them."""
+
+    def write_answer(self, data: bytes) -> None:
+        """Send bytes that begin with the head of an answer."""
 
     async def drain(self) -> None:
         """Wait until the client has room for more."""

@@ -13,7 +13,17 @@ from fazt.edge.limits import Limits
 
 # (normalised host, path as it came and beginning with "/", query without "?") -> a file of a site, or None: ask the app
 Resolve = Callable[[str, bytes, bytes], Awaitable[Page | None]]
+# (normalised host, path, query) -> where a request in plain HTTP is sent, None: it is answered as it came
+ToHttps = Callable[[str, bytes, bytes], Awaitable[bytes | None]]
 LOOPBACK = ("127.", "::ffff:127.")
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What a connection came in by."""
+
+    port: int = 0
+    scheme: str = "http"
 
 
 @dataclass(slots=True)
@@ -28,7 +38,8 @@ class Parts:
     ring: AccessRing
     limits: Limits
     lane: bool
-    port: int = 0
+    to_https: ToHttps | None = None  # asked for each request in plain HTTP, where that is not the way in
+    hsts: bytes = b""  # a field with its line's end, which answers over TLS have (RFC 6797 6.1)
     stopping: bool = False
     trusted: tuple[Network, ...] = ()  # proxies that are believed about who asks
     connections: set[Any] = field(default_factory=set)  # of HttpProtocol

@@ -12,7 +12,7 @@ import time
 from collections.abc import Coroutine
 from typing import Any, cast
 
-from fazt._speedups.lane import Lane
+from fazt._speedups.lane import Lane, add_field
 from fazt._speedups.pages import Page, is_html
 from fazt._speedups.scan import read_notes
 from fazt._speedups.statistics import MARK_HTML
@@ -20,7 +20,7 @@ from fazt.edge.answer import Answer, answer, error_answer, make_head
 from fazt.edge.asgi import INTERNAL_ERROR, HttpCall
 from fazt.edge.exchange import Exchange
 from fazt.edge.forwarded import client_of, is_trusted
-from fazt.edge.parts import Parts
+from fazt.edge.parts import Front, Parts
 from fazt.edge.reader import Reader
 from fazt.edge.request import Head, Refusal
 from fazt.edge.sending import BodySender
@@ -42,6 +42,7 @@ class HttpProtocol(Lane, asyncio.Protocol):
         "closing",
         "deadline",
         "eof",
+        "front",
         "parts",
         "paused",
         "peer_uid",
@@ -53,9 +54,15 @@ class HttpProtocol(Lane, asyncio.Protocol):
         "upgraded",
     )
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, front: Front | None = None, host: str = "") -> None:
+        """Make one connection; `host`: the only one that it is for, by the name that TLS was begun with."""
         super().__init__(parts.pages, parts.clock, parts.ring)
         self.parts = parts
+        self.front = front or Front()
+        if host:
+            self.bound_host = host.encode()
+            self.bound_authority = b"%s:%d" % (self.bound_host, self.front.port)
+            self.extra_field = parts.hsts or None
         self.reader: Reader | None = None  # made when the lane declines for the first time
         self.active: Exchange | None = None  # the exchange being answered
         self.closing = False  # nothing more is sent
@@ -86,7 +93,8 @@ class HttpProtocol(Lane, asyncio.Protocol):
             peer = transport.get_extra_info("peername") or ("", 0)  # a client that is gone already has none
             self.client, self.client_port = peer[:2]
             self.behind_proxy = is_trusted(self.client, self.parts.trusted)
-            self.descriptor = opened.fileno()
+            if self.front.scheme == "http":  # else what is sent has to be encrypted first
+                self.descriptor = opened.fileno()
         if not self.parts.admit(self):
             self.abort()
             return
@@ -177,7 +185,13 @@ class HttpProtocol(Lane, asyncio.Protocol):
 
     def _may_use_lane(self) -> bool:
         parts = self.parts
-        return parts.lane and not parts.stopping and self.peer_uid is None and not self.behind_proxy
+        open_to_all = self.peer_uid is None and not self.behind_proxy
+        return parts.lane and not parts.stopping and open_to_all and not self._is_plain()
+
+    def _is_plain(self) -> bool:
+        """Tell whether what is asked here may have to be asked by HTTPS; a trusted proxy adds TLS itself."""
+        plain = self.front.scheme == "http" and self.parts.to_https is not None
+        return plain and self.peer_uid is None and not self.behind_proxy
 
     # --- bytes in ---
 
@@ -218,7 +232,7 @@ class HttpProtocol(Lane, asyncio.Protocol):
                 break
             item = reader.queue.popleft()
             if isinstance(item, Refusal):
-                self.write(error_answer(item.status, item.code, item.message, self.clock, close=True).data)
+                self.write_answer(error_answer(item.status, item.code, item.message, self.clock, close=True).data)
                 self.close()
                 return
             self.active = item
@@ -235,12 +249,20 @@ class HttpProtocol(Lane, asyncio.Protocol):
     def _begin(self, exchange: Exchange) -> None:
         """Answer at once with a page in memory, else in a task."""
         head = exchange.head
+        if self.bound_host is not None and head.host.encode() != self.bound_host:
+            self._fail(
+                exchange, 421, "misdirected_request", f"This connection is for {self.bound_host.decode()} alone."
+            )
+            return
+        if head.path == b"*" and self.peer_uid is None and not exchange.upgrade:
+            fields = [(b"Content-Length", b"0"), (b"Allow", b"GET, HEAD, OPTIONS")]
+            self.write_answer(make_head(200, fields, self.clock, close=self.must_close(exchange)))
+            self.finish(exchange)
+            return
+        if self._is_plain():
+            exchange.task = self._start(self._run_plain(exchange))
+            return
         if self.peer_uid is None and not exchange.upgrade:
-            if head.path == b"*":
-                fields = [(b"Content-Length", b"0"), (b"Allow", b"GET, HEAD, OPTIONS")]
-                self.write(make_head(200, fields, self.clock, close=self.must_close(exchange)))
-                self.finish(exchange)
-                return
             page = self.pages.get(head.raw_host + head.path)
             if page is not None:
                 made = self._send_page(exchange, page, hit=True)
@@ -261,6 +283,17 @@ class HttpProtocol(Lane, asyncio.Protocol):
             self.abort()
         if not self.closing and self.upgraded is None:
             self.advance()
+
+    async def _run_plain(self, exchange: Exchange) -> None:
+        """Send the client to HTTPS, where its host has that (RFC 9110 15.4.9)."""
+        head, to_https = exchange.head, self.parts.to_https
+        location = None if to_https is None else await to_https(head.host, head.path, head.query)
+        if location is None:
+            await self._run(exchange)
+        elif not self.closing:
+            fields = [(b"Location", location), (b"Content-Length", b"0")]
+            self.write_answer(make_head(308, fields, self.clock, close=self.must_close(exchange)))
+            self.finish(exchange)
 
     async def _run(self, exchange: Exchange) -> None:
         """Ask the resolver for the page, or the application for an answer."""
@@ -300,15 +333,18 @@ class HttpProtocol(Lane, asyncio.Protocol):
             status, code, message = error.status, error.code, error.message
         else:
             log.error("resolving %s failed", exchange.head.path.decode("latin-1"), exc_info=error)
+        self._fail(exchange, status, code, message)
+
+    def _fail(self, exchange: Exchange, status: int, code: str, message: str) -> None:
         bodyless = exchange.head.method == b"HEAD"
         close = self.must_close(exchange)
-        self.write(error_answer(status, code, message, self.clock, close=close, bodyless=bodyless).data)
+        self.write_answer(error_answer(status, code, message, self.clock, close=close, bodyless=bodyless).data)
         self.finish(exchange)
 
     def _is_canonical(self, head: Head) -> bool:
         """Tell whether the host was spelled in its one form, so that spellings cannot fill the cache."""
         host = head.host.encode()
-        return head.raw_host in (host, b"%s:%d" % (host, self.parts.port))
+        return head.raw_host in (host, b"%s:%d" % (host, self.front.port))
 
     async def _run_websocket(self, exchange: Exchange) -> None:
         assert self.reader is not None
@@ -350,6 +386,8 @@ class HttpProtocol(Lane, asyncio.Protocol):
     def _send_page(self, exchange: Exchange, page: Page, *, hit: bool) -> Answer | None:
         """Send what can be sent at once; return the answer where some of it is left to be sent."""
         made = answer(page, exchange.head, self.clock, close=self.must_close(exchange))
+        if self.extra_field is not None:
+            made.data = add_field(made.data, self.extra_field)
         if not made.pieces:
             self.write(made.data)
         else:
@@ -407,6 +445,10 @@ class HttpProtocol(Lane, asyncio.Protocol):
         if not self.closing:
             self.transport_used = True
             self.transport.write(data)
+
+    def write_answer(self, data: bytes) -> None:
+        """Send bytes that begin with the head of an answer."""
+        self.write(data if self.extra_field is None else add_field(data, self.extra_field))
 
     async def drain(self) -> None:
         """Wait until the client has room for more.

@@ -10,7 +10,7 @@ import httptools
 from fazt._speedups.pages import Clock, Page, Pages, Variant
 from fazt._speedups.statistics import AccessRing
 from fazt.edge.limits import Limits
-from fazt.edge.parts import Parts
+from fazt.edge.parts import Front, Parts
 from fazt.edge.protocol import HttpProtocol
 
 HOST = "blog.example"
@@ -178,13 +178,16 @@ class FakeTransport(asyncio.Transport):
         self.loop.call_soon(self.protocol.connection_lost, None)
 
 
+FRONT = Front(4698)
+
+
 class FakeClient:
     """A client of a fake edge: sends when the server reads, and reads what was sent."""
 
     def __init__(self, edge: "FakeEdge", address: str) -> None:
         self.edge = edge
         self.transport = FakeTransport(edge.loop, address)
-        self.protocol = HttpProtocol(edge.parts)
+        self.protocol = HttpProtocol(edge.parts, FRONT)
         self.transport.protocol = self.protocol
         self.protocol.connection_made(self.transport)
         self.unsent: list[bytes] = []
@@ -254,7 +257,7 @@ class FakeEdge:
         self.problems: list[str] = []
         self.clients: list[FakeClient] = []
         limit = Limits(**limits)
-        self.parts = Parts(self.loop, self._resolve, self._call, self.pages, self.clock, self.ring, limit, lane, 4698)
+        self.parts = Parts(self.loop, self._resolve, self._call, self.pages, self.clock, self.ring, limit, lane)
         self.loop.set_exception_handler(lambda _, context: self.problems.append(str(context)))
 
     def __enter__(self) -> "FakeEdge":
