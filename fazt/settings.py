@@ -53,6 +53,20 @@ class Settings:
 
     domain: str = _setting("localhost", "The domain under which sites answer.")
     http: str = _setting("127.0.0.1:4698", "Address and port of the HTTP listener.")
+    https: str = _setting("", "Address and port of the HTTPS listener, such as :443; empty: there is none.")
+    https_redirect: str = _setting(
+        "on",
+        "Whether plain HTTP is sent to HTTPS, for hosts that have a certificate: on or off.",
+        choices=("on", "off"),
+        live=True,
+    )
+    hsts_s: int = _setting(
+        604_800,
+        "How long browsers that came by HTTPS ask for nothing else (HSTS); 0: they are not told to.",
+        unit="s",
+        high=63_072_000,
+        live=True,
+    )
     www: str = _setting(
         "redirect-to-bare",
         "What www.DOMAIN does: redirect-to-bare, or redirect-to-www.",
@@ -356,17 +370,19 @@ def read_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
 SYNTAX: dict[str, Callable[[str], object]] = {
     "domain": check_domain,
     "http": listen_address,
+    "https": lambda text: listen_address(text) if text else None,
     "notifications_private": read_networks,
     "trusted_proxies": read_networks,
 }
 
 
 def public_url(settings: Settings, host: str) -> str:
-    """Return the URL of a host as visitors see it: `http://host[:port]/`; without the port behind a proxy."""
+    """Return the URL of a host as visitors see it: `http[s]://host[:port]/`; without the port behind a proxy."""
     if settings.public_scheme:
         return f"{settings.public_scheme}://{host}/"
-    port = listen_address(settings.http)[1]
-    return f"http://{host}/" if port == DEFAULT_PORTS["http"] else f"http://{host}:{port}/"
+    scheme = "https" if settings.https else "http"
+    port = listen_address(settings.https or settings.http)[1]
+    return f"{scheme}://{host}/" if port == DEFAULT_PORTS[scheme] else f"{scheme}://{host}:{port}/"
 
 
 def backup_folder(settings: Settings, database: Path) -> Path:

@@ -17,6 +17,7 @@ FLOORS = {
     "edge": 3,
     "bench": 3,
     "functions": 3,
+    "tls": 3,
     "jobs": 3,
     "cron": 3,
     "hooks": 3,

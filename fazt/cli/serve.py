@@ -18,13 +18,14 @@ PAUSE_S = 0.1
 @click.option("--db", metavar="PATH", help="The database; else FAZT_DB, ./data.db or your own. Made if absent.")
 @click.option("--domain", metavar="NAME", help="The domain under which sites answer (default: localhost).")
 @click.option("--http", metavar="ADDR:PORT", help="Where to listen (default: 127.0.0.1:4698).")
-def serve(db: str | None, domain: str | None, http: str | None) -> None:
+@click.option("--https", metavar="ADDR:PORT", help="Where to listen for HTTPS (default: nowhere).")
+def serve(db: str | None, domain: str | None, http: str | None, https: str | None) -> None:
     """Serve all sites of a database until Ctrl-C.
 
     \b
     Examples:
       fazt serve
-      fazt serve --db /srv/data.db --domain example.org --http 0.0.0.0:80
+      fazt serve --db /srv/data.db --domain example.org --http :80 --https :443
     """
     from fazt.server.serving import run  # the server's libraries, for this command only
 
@@ -46,7 +47,7 @@ def serve(db: str | None, domain: str | None, http: str | None) -> None:
     wait_s = RESTART_WAIT_S if os.environ.pop(RESTARTED, "") else 0
     while True:
         try:
-            again = run({"domain": domain, "http": http}, path, say)
+            again = run({"domain": domain, "http": http, "https": https}, path, say)
             break
         except StoreBusy:  # a command looked into the database while no server had it
             if wait_s <= 0:

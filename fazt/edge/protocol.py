@@ -20,14 +20,16 @@ from fazt.edge.answer import Answer, answer, error_answer, make_head
 from fazt.edge.asgi import INTERNAL_ERROR, HttpCall
 from fazt.edge.exchange import Exchange
 from fazt.edge.forwarded import client_of, is_trusted
-from fazt.edge.parts import Front, Parts
+from fazt.edge.parts import Front, Parts, neighbourhood
 from fazt.edge.reader import Reader
 from fazt.edge.request import Head, Refusal
 from fazt.edge.sending import BodySender
 from fazt.edge.websocket import WebSocketCall
 from fazt.errors import FaztError
+from fazt.outbound.client import LOOP_HEADER
 
 log = logging.getLogger("fazt.edge")
+INSIDE = LOOP_HEADER.lower().encode()
 NEW_S = 1.0  # in which the first request of a connection may still be on its way
 
 
@@ -287,13 +289,19 @@ class HttpProtocol(Lane, asyncio.Protocol):
     async def _run_plain(self, exchange: Exchange) -> None:
         """Send the client to HTTPS, where its host has that (RFC 9110 15.4.9)."""
         head, to_https = exchange.head, self.parts.to_https
-        location = None if to_https is None else await to_https(head.host, head.path, head.query)
+        location = None
+        if to_https is not None and not self._is_from_here(head):
+            location = await to_https(head.host, head.path, head.query)
         if location is None:
             await self._run(exchange)
         elif not self.closing:
             fields = [(b"Location", location), (b"Content-Length", b"0")]
             self.write_answer(make_head(308, fields, self.clock, close=self.must_close(exchange)))
             self.finish(exchange)
+
+    def _is_from_here(self, head: Head) -> bool:
+        """Tell whether a function of this server asks: it comes by the shortest way, and there is no other for it."""
+        return not neighbourhood(self.client) and any(name == INSIDE for name, _ in head.fields)
 
     async def _run(self, exchange: Exchange) -> None:
         """Ask the resolver for the page, or the application for an answer."""

@@ -10,7 +10,7 @@ import errno
 import logging
 import socket
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 from aiofastnet import connect_accepted_socket
@@ -20,8 +20,8 @@ from fazt.edge.parts import Front, Parts, neighbourhood
 from fazt.edge.protocol import HttpProtocol
 
 log = logging.getLogger("fazt.edge")
-# What a hello is answered with, None where nobody has that name. Called for every connection: most answers are at hand.
-ChooseContext = Callable[[Hello], Awaitable[ssl.SSLContext | None]]
+# (host, protocols by ALPN) -> what TLS is begun with; None: nobody has a certificate for that name
+ChooseContext = Callable[[str, Sequence[bytes]], Awaitable[ssl.SSLContext | None]]
 ACME_PROTOCOL = b"acme-tls/1"  # RFC 8737: a handshake and nothing else
 ACCEPTS_AT_ONCE = 64
 FULL_PAUSE_S = 0.5  # where there is no descriptor left
@@ -124,7 +124,7 @@ class TlsListener:
         loop, time_s = self._parts.loop, self._parts.limits.header_timeout_s
         async with asyncio.timeout(time_s):
             hello = await self._look(opened)
-            context = await self._choose(hello)
+            context = await self._choose(hello.host, hello.protocols)
         if context is None:
             _refuse(opened, UNRECOGNIZED_NAME)
             return

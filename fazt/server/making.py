@@ -56,6 +56,8 @@ def make_hosting(settings: Settings) -> Hosting:
     """
     domain = check_domain(settings.domain)
     listen_address(settings.http)
+    if settings.https:
+        listen_address(settings.https)
     return Hosting(domain, settings.www, partial(public_url, settings))
 
 
@@ -148,7 +150,7 @@ def make_outbound(
         is_own_host=hosting.is_site_host,
         is_forbidden_host=hosting.is_platform_host,
         own_address=_reachable(*listen_address(settings.http)),
-        own_ports=frozenset((listen_address(settings.http)[1],)),
+        own_ports=frozenset(listen_address(each)[1] for each in (settings.http, settings.https) if each),
         limits=limits,
     )
 

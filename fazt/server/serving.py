@@ -55,9 +55,10 @@ from fazt.sites.spill import Spill
 from fazt.store import links, programs, users
 from fazt.store.changes import Change
 from fazt.store.database import Database, now_ms
+from fazt.tls.contexts import Contexts
 
 log = logging.getLogger("fazt.server")
-HTTP_SOCKET = "http"  # what fazt.socket calls it
+HTTP_SOCKET, HTTPS_SOCKET = "http", "https"  # what the units of the sockets call them
 TICK_S = 0.5
 
 
@@ -110,11 +111,13 @@ async def _serve(
         started_at_ms=now_ms(),
     )
     edge: Edge = _make_edge(parts, clock, ring)
-    settings.follow(partial(_apply, edge, parts))
+    contexts = Contexts(database, hosting.url) if settings.now.https else None
+    _apply(edge, parts, contexts, settings.now)
+    settings.follow(partial(_apply, edge, parts, contexts))
     supervisor = Supervisor()
     async with _background(_tick(clock), supervisor.beat(), *_work(parts)):
         try:
-            await _open(edge, parts)
+            await _open(edge, parts, contexts)
             compressor.start()
             gc.collect()
             gc.freeze()  # what is there now stays: the collector need not walk through it while visitors wait
@@ -130,7 +133,7 @@ async def _serve(
 def _make_edge(parts: Parts, clock: Clock, ring: AccessRing) -> Edge:
     api = at_first_request(partial(make_api, parts))
     resolver = Resolver(parts.database, parts.pages, parts.spill, parts.hosting)
-    edge = Edge(
+    return Edge(
         resolver,
         by_door(socket=api, network=make_network(parts, api, resolver)),
         pages=parts.pages,
@@ -139,8 +142,6 @@ def _make_edge(parts: Parts, clock: Clock, ring: AccessRing) -> Edge:
         limits=make_limits(parts.settings.now),
         lane=os.environ.get("FAZT_NO_LANE") != "1",
     )
-    edge.trust(read_networks(parts.settings.now.trusted_proxies))
-    return edge
 
 
 def _work(parts: Parts) -> list[Coroutine[None, None, None]]:
@@ -152,10 +153,10 @@ def _work(parts: Parts) -> list[Coroutine[None, None, None]]:
     return [*counting, *parts.telling.background(), *parts.functions.background(), make_schedule(parts).work()]
 
 
-async def _open(edge: Edge, parts: Parts) -> None:
+async def _open(edge: Edge, parts: Parts, contexts: Contexts | None) -> None:
     """Listen, and make ready what answers. Raises: ListenError, StoreError."""
     database = parts.database
-    await _listen(edge, parts.settings.now.http)
+    await _listen(edge, parts.settings.now, contexts)
     # Once the port is ours, and before this thread answers anybody.
     database.write_blocking(install_builtin)
     await edge.listen_unix(socket_path(database.path))
@@ -174,15 +175,22 @@ async def _close(edge: Edge, parts: Parts, hurrying: asyncio.Event) -> None:
     await parts.receiving.refusals.flush()
 
 
-async def _listen(edge: Edge, http: str) -> None:
-    """Listen on the sockets that a supervisor handed over, else on the address of the settings. Raises: ListenError."""
+async def _listen(edge: Edge, settings: Settings, contexts: Contexts | None) -> None:
+    """Listen on the sockets that a supervisor handed over, else where the settings say. Raises: ListenError."""
     sockets = take_sockets()
-    for name in sockets.keys() - {HTTP_SOCKET}:
+    plain, secure = sockets.pop(HTTP_SOCKET, ()), sockets.pop(HTTPS_SOCKET, ()) if contexts else ()
+    for name in sockets:
         log.warning("sockets named %r were handed over, which nothing here answers on", name)
-    for opened in sockets.get(HTTP_SOCKET, ()):
+    for opened in plain:
         await edge.listen_socket(opened)
-    if HTTP_SOCKET not in sockets:
-        await edge.listen_tcp(*listen_address(http))
+    if not plain:
+        await edge.listen_tcp(*listen_address(settings.http))
+    if contexts is None:
+        return
+    for opened in secure:
+        edge.listen_tls_socket(opened, contexts.choose)
+    if not secure:
+        await edge.listen_tls(*listen_address(settings.https), contexts.choose)
 
 
 def _setup_link(parts: Parts) -> str | None:
@@ -192,8 +200,10 @@ def _setup_link(parts: Parts) -> str | None:
     return f"{parts.hosting.url(f'dashboard.{parts.hosting.domain}')}#/setup/{parts.setup.renew()}"
 
 
-def _apply(edge: Edge, parts: Parts, settings: Settings) -> None:
-    """Let changed settings count in the running server."""
+def _apply(edge: Edge, parts: Parts, contexts: Contexts | None, settings: Settings) -> None:
+    """Let the settings count in the running server."""
+    redirects = contexts is not None and settings.https_redirect == "on"
+    edge.secure(contexts.to_https if contexts is not None and redirects else None, settings.hsts_s)
     edge.limit(make_limits(settings))
     edge.trust(read_networks(settings.trusted_proxies))
     parts.pages.resize(page_cache_bytes(settings))

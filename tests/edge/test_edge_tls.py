@@ -5,7 +5,7 @@ import contextlib
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from fake_edge import request
 
 from fazt._speedups.pages import Clock, Page, Pages, Variant
 from fazt._speedups.statistics import AccessRing
-from fazt.edge.client_hello import Hello
 from fazt.edge.limits import Limits
 from fazt.edge.listener import Edge
 from fazt.edge.tls_listener import UNRECOGNIZED_NAME
@@ -35,13 +34,13 @@ class Server:
             self.resolve, self.app, pages=self.pages, clock=self.clock, ring=self.ring, limits=Limits(**limits)
         )
         self.contexts = {host: server_context(folder, host) for host in HOSTS}
-        self.hellos: list[Hello] = []
+        self.hellos: list[tuple[str, Sequence[bytes]]] = []
         self.scopes: list[Any] = []
         self.resolved = 0
 
-    async def choose(self, hello: Hello) -> ssl.SSLContext | None:
-        self.hellos.append(hello)
-        return self.contexts.get(hello.host)
+    async def choose(self, host: str, protocols: Sequence[bytes]) -> ssl.SSLContext | None:
+        self.hellos.append((host, protocols))
+        return self.contexts.get(host)
 
     async def resolve(self, host: str, path: bytes, query: bytes) -> Page | None:
         if path.startswith(b"/api"):
@@ -158,7 +157,7 @@ def test_a_name_without_a_certificate_is_refused(tmp_path: Path, host: str | Non
     async def scenario() -> None:
         async with serving(tmp_path) as server:
             assert await server.send(hello(host)) == UNRECOGNIZED_NAME
-            assert server.hellos == [Hello(host or "", ())]
+            assert server.hellos == [(host or "", ())]
 
     run(scenario)
 
@@ -307,7 +306,7 @@ def test_a_challenge_ends_behind_its_handshake(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as server:
             assert await asyncio.to_thread(challenge, server.edge.tls_port) == ("acme-tls/1", b"")
-            assert server.hellos == [Hello(HOSTS[0], (b"acme-tls/1",))]
+            assert server.hellos == [(HOSTS[0], (b"acme-tls/1",))]
             assert server.edge.connections == 0
 
     run(scenario)

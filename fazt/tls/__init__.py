@@ -1,0 +1,1 @@
+"""HTTPS: which certificates there are, and which one a connection is shown."""
