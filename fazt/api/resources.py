@@ -10,6 +10,7 @@ from fazt.api.admin import Resource
 from fazt.api.audit import AuditLog
 from fazt.api.backups import BackupCalls
 from fazt.api.blobs import Blobs
+from fazt.api.certificates import Certificates
 from fazt.api.cron import Cron as CronCalls
 from fazt.api.deploys import Deploys
 from fazt.api.domains import Domains
@@ -67,6 +68,7 @@ def make_resources(parts: Parts) -> Sequence[Resource]:
         Versions(database, hosting, collector),
         Blobs(database, collector),
         Domains(database, hosting),
+        Certificates(database),
         Tokens(database),
         Status(
             database, hosting, parts.pages, parts.spill, parts.connections, functions, parts.shelf, parts.started_at_ms

@@ -798,6 +798,19 @@ class Route(TypedDict):
     answer: RouteAnswer
 
 
+class Certificate(TypedDict):
+    """A certificate that HTTPS is answered with; `names` may begin with "*."."""
+
+    number: int
+    names: Sequence[str]
+    source: Literal["acme", "uploaded"]
+    issuer: str
+    fingerprint: Annotated[str, Field(description="SHA-256 of the host's own certificate")]
+    not_before: Time
+    not_after: Time
+    created_at: Time
+
+
 class BackupProof(TypedDict):
     """What came of proving a backup; `failed` null: all of it was right."""
 

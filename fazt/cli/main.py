@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "protect": ("protect", "Say who may see a site, or some of its paths."),
         "share": ("protect", "Links that let others see a protected site."),
         "domains": ("domains", "Give a site domains of its own."),
+        "cert": ("cert", "Certificates for HTTPS."),
         "links": ("links", "Short links: /r/NAME of your domain leads elsewhere."),
         "route": ("route", "Explain what a URL is answered with, and why."),
         "stats": ("stats", "Show who visited: views, visitors, where they came from."),

@@ -81,6 +81,12 @@ def get(connection: apsw.Connection, number: int) -> Certificate:
     return Certificate(*(*row, _names(connection, number)))
 
 
+def find(connection: apsw.Connection, fingerprint: str) -> Certificate | None:
+    """Return the certificate of that fingerprint."""
+    number: int | None = rows.value(connection, FIND_FINGERPRINT, (fingerprint,))
+    return None if number is None else get(connection, number)
+
+
 def list_page(connection: apsw.Connection, before: int | None, limit: int) -> list[Certificate]:
     """Return at most `limit` certificates, newest first, behind the number `before`."""
     start = LARGEST_NUMBER if before is None else before
@@ -112,7 +118,7 @@ def add(connection: apsw.Connection, new: NewCertificate, source: Source) -> Cer
 
     Raises: Conflict where it is kept already.
     """
-    if rows.value(connection, FIND_FINGERPRINT, (new.fingerprint,)) is not None:
+    if find(connection, new.fingerprint) is not None:
         raise Conflict("This certificate is here already.")
     times = (new.not_before, new.not_after, now_ms())
     connection.execute(ADD, (source, new.fingerprint, new.issuer, new.chain, new.key, *times))

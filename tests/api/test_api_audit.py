@@ -138,6 +138,7 @@ ELSEWHERE = {
 }
 OWN_TESTS = (
     "/api/backups",
+    "/api/certificates",
     "/api/jobs/",
     "/api/cron/",
     "/api/links",

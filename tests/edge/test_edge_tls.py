@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 import uvloop
-from certificates import make_certificate
 from fake_edge import request
+from made_certificates import make_certificate
 
 from fazt._speedups.pages import Clock, Page, Pages, Variant
 from fazt._speedups.statistics import AccessRing
