@@ -12,8 +12,9 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import Any
 
-from aiofastnet import connect_accepted_socket
+from aiofastnet import Transport, connect_accepted_socket
 
 from fazt.edge.client_hello import MAX_HELLO_BYTES, Hello, NotTls, read_hello
 from fazt.edge.parts import Front, Parts, neighbourhood
@@ -45,6 +46,7 @@ class TlsListener:
         self._front = Front(opened.getsockname()[1], "https")
         self._beginning: dict[asyncio.Task[None], str] = {}  # handshakes under way, and whose they are
         self._resuming: asyncio.TimerHandle | None = None
+        parts.loop.set_exception_handler(_take_failure)
         self._resume()
 
     @property
@@ -167,6 +169,16 @@ class TlsListener:
             await came
         finally:
             loop.remove_reader(opened.fileno())
+
+
+def _take_failure(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say nothing of clients that leave in their handshake: anybody could fill the log. All else is said as ever."""
+    error = context.get("exception")
+    kind = error if isinstance(error, type) else type(error)  # the library gives classes too
+    if isinstance(context.get("transport"), Transport) and issubclass(kind, OSError | EOFError):
+        log.debug("a TLS connection ended: %s", context.get("message"))
+    else:
+        loop.default_exception_handler(context)
 
 
 def _set(came: "asyncio.Future[None]") -> None:

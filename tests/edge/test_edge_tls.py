@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import itertools
+import logging
 import socket
 import ssl
+import struct
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from pathlib import Path
@@ -293,6 +296,32 @@ def test_there_are_no_more_handshakes_than_connections_may_be(tmp_path: Path) ->
                 each.close()
 
     run(scenario)
+
+
+def test_clients_that_leave_fill_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as server:
+            first = hello(HOSTS[0])
+            for data, how in itertools.product(
+                (first, first + b"\x14\x03\x03\x00\x01\x01", first + b"nonsense"), "cfr"
+            ):
+                reader, writer = await asyncio.open_connection("127.0.0.1", server.edge.tls_port)
+                writer.write(data)
+                await asyncio.wait_for(reader.read(1000), 5)
+                if how == "f":
+                    writer.write_eof()
+                elif how == "r":
+                    linger = struct.pack("ii", 1, 0)
+                    writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                writer.close()
+                await asyncio.sleep(0.02)
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await server.ask(HOSTS[0], get("/"), named=HOSTS[1])
+            await asyncio.sleep(0.02)
+
+    with caplog.at_level(logging.INFO):
+        run(scenario)
+    assert not caplog.records
 
 
 def test_a_challenge_ends_behind_its_handshake(tmp_path: Path) -> None:
