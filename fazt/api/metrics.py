@@ -17,6 +17,8 @@ from fazt.api.overview import disk
 from fazt.api.parts import Parts
 from fazt.api.status import BUSIEST, STATUS_GROUPS, busiest_sites, holdings, resident_bytes
 from fazt.metrics.exposition import MEDIA_TYPE, Family, Sample, counter, gauge, write
+from fazt.store import certificates
+from fazt.store.certificates import Outlook
 
 
 class Metrics:
@@ -32,17 +34,21 @@ class Metrics:
     async def show(self, caller: Reader) -> Response:
         """Show what is counted, in the text format of Prometheus."""
         stored = await self._parts.database.read(holdings)
+        outlook = await self._parts.database.read(certificates.outlook)
         functions = self._parts.functions.as_json()  # of the loop's own objects: not to be read on a thread
         connections = self._parts.connections()
-        text = await asyncio.to_thread(self._write, stored, functions, connections)
+        text = await asyncio.to_thread(self._write, stored, outlook, functions, connections)
         return Response(text, headers={"Content-Type": MEDIA_TYPE, "Cache-Control": "no-store"})
 
-    def _write(self, stored: shapes.Holdings, functions: shapes.FunctionsState, connections: int) -> str:
+    def _write(
+        self, stored: shapes.Holdings, outlook: Outlook, functions: shapes.FunctionsState, connections: int
+    ) -> str:
         families = [
             *_process(self._parts, connections),
             *_requests(self._parts.pages.sites()),
             *_caches(self._parts),
             *_storage(self._parts, stored),
+            *_certificates(outlook),
             *_functions(functions),
         ]
         return write(families)
@@ -120,6 +126,13 @@ def _storage(parts: Parts, stored: shapes.Holdings) -> Iterator[Family]:
     yield gauge("fazt_versions", "Versions of all sites.", stored["versions"])
     yield gauge("fazt_blobs", "Contents that are kept, each once.", stored["blobs"])
     yield gauge("fazt_blob_bytes", "Bytes of those contents.", stored["blob_bytes"])
+
+
+def _certificates(outlook: Outlook) -> Iterator[Family]:
+    yield gauge("fazt_certificates", "Certificates for HTTPS.", outlook.count)
+    if outlook.ends_at is not None:
+        about = "When the first name will be without a valid certificate, Unix time."
+        yield gauge("fazt_certificate_expiry_time_seconds", about, outlook.ends_at / 1000)
 
 
 def _functions(functions: shapes.FunctionsState) -> Iterator[Family]:

@@ -757,6 +757,14 @@ class BackupState(TypedDict):
     proven_at: Time | None
 
 
+class CertificateState(TypedDict):
+    """The certificates; `expires_at`: when the first name, `name`, will be without a valid one."""
+
+    count: int
+    name: str | None
+    expires_at: Time | None
+
+
 class Status(TypedDict):
     """What the server holds and how it is doing; `started_at` null: no server runs."""
 
@@ -773,6 +781,7 @@ class Status(TypedDict):
     sites: Sequence[SiteTraffic]
     functions: FunctionsState
     backups: BackupState
+    certificates: CertificateState
 
 
 class Step(TypedDict):

@@ -27,7 +27,7 @@ from fazt.backups.shelf import Backup, Shelf
 from fazt.sites.explain import explain
 from fazt.sites.hosting import Hosting
 from fazt.sites.spill import Spill
-from fazt.store import blobs, sites, versions
+from fazt.store import blobs, certificates, sites, versions
 from fazt.store.database import Database
 
 BUSIEST = 20
@@ -67,6 +67,7 @@ class Status:
     async def show(self, caller: Reader) -> Answer[shapes.Status]:
         """Show what the server holds and how it is doing."""
         holds = await self._database.read(holdings)
+        outlook = await self._database.read(certificates.outlook)
         busiest = await asyncio.to_thread(busiest_sites, self._pages.sites())
         return answer(
             {
@@ -83,6 +84,11 @@ class Status:
                 "sites": busiest,
                 "functions": self._functions.as_json(),
                 "backups": _backups_json(await asyncio.to_thread(self._shelf.list_all)),
+                "certificates": {
+                    "count": outlook.count,
+                    "name": outlook.name,
+                    "expires_at": iso(outlook.ends_at),
+                },
             }
         )
 

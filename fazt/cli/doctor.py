@@ -48,13 +48,16 @@ def _meet(db: str | None) -> tuple[list[Finding], Subject]:
         fix = f"fazt serve --db {path} makes a new one; a damaged one is put back from a backup."
         return [Finding("database", "failure", error.message, fix)], Subject(path, load_settings({}), None)
     version = status["version"] if status["started_at"] else None
-    proven = status["backups"]["proven_at"]
+    proven, certificates = status["backups"]["proven_at"], status["certificates"]
+    name, ends = certificates["name"], certificates["expires_at"]
     subject = Subject(
         path,
         load_settings(values),
         version,
-        status["backups"]["count"],
-        None if proven is None else datetime.fromisoformat(proven),
+        backups=status["backups"]["count"],
+        proven_at=None if proven is None else datetime.fromisoformat(proven),
+        certificates=certificates["count"],
+        expires=None if ends is None else (name, datetime.fromisoformat(ends)),
     )
     return [Finding("database", "ok", f"{path} can be read.")], subject
 

@@ -38,6 +38,8 @@ def status(as_json: bool, db: str | None, remote: str | None) -> None:
         lines.append(("memory", f"{size(found['memory_bytes'])}, {number(found['connections'], 'connection')}"))
         lines.append(("page cache", pages))
     lines.append(("backups", _backups(found["backups"])))
+    if found["certificates"]["count"]:
+        lines.append(("certificates", _certificates(found["certificates"])))
     facts(lines)
     if found["sites"]:
         click.echo()
@@ -68,6 +70,11 @@ def status(as_json: bool, db: str | None, remote: str | None) -> None:
             for site in found["functions"]["sites"]
         ]
         table(("FUNCTIONS OF", "CALLS", "FAILED", "MUCH CPU", "P50 / P99", "CPU P50 / P99", "MEMORY"), calls)
+
+
+def _certificates(found: dict[str, Any]) -> str:
+    """Return how the certificates stand: which name is the first to be without one, if nothing is done."""
+    return f"{found['count']}; the first to expire is that of {found['name']}, {age(found['expires_at'])}"
 
 
 def _backups(found: dict[str, Any]) -> str:

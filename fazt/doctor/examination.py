@@ -15,6 +15,8 @@ HERE: Sequence[Check] = (
     machine.check_wal,
     machine.check_backup,
     machine.check_port,
+    machine.check_https_port,
+    machine.check_certificates,
     machine.check_capabilities,
     machine.check_clock,
     machine.check_open_files,

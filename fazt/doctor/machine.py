@@ -25,6 +25,7 @@ from fazt.store.writer import LARGE_WAL_BYTES, RESERVE_BYTES
 CONNECT_S = 2.0
 EVERY_ADDRESS = (str(IPv4Address(0)), str(IPv6Address(0)))
 CLOCK_SLACK_S = 5.0
+EXPIRY_DAYS = 10  # what is renewed by itself is renewed before
 PROOF_DAYS = 10  # the server proves one a week
 SPARE_DESCRIPTORS = 256  # beside connections: files, pipes, runners
 NET_BIND_SERVICE = 1 << 10  # capabilities(7)
@@ -102,9 +103,20 @@ def check_wal(subject: Subject) -> Finding:
 
 def check_port(subject: Subject) -> Finding:
     """See whether the server answers at its port or, where none runs, whether the port is free."""
-    host, port = listen_address(subject.settings.http)
+    return _check_port(subject, "port", "http", subject.settings.http)
+
+
+def check_https_port(subject: Subject) -> Finding:
+    """The same for HTTPS, where that is set."""
+    if not subject.settings.https:
+        return Finding("https port", "ok", "HTTPS is not set.")
+    return _check_port(subject, "https port", "https", subject.settings.https)
+
+
+def _check_port(subject: Subject, check: str, setting: str, listens: str) -> Finding:
+    host, port = listen_address(listens)
     if subject.is_serving:
-        return _check_answering(host, port)
+        return _check_answering(check, setting, host, port)
     family, kind, protocol, _, address = socket.getaddrinfo(
         host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
@@ -113,21 +125,39 @@ def check_port(subject: Subject) -> Finding:
         try:
             probe.bind(address)
         except PermissionError:
-            return Finding("port", "failure", f"This user may not listen on port {port}.", _grant())
+            return Finding(check, "failure", f"This user may not listen on port {port}.", _grant())
         except OSError as error:
-            fix = f"ss -ltnp 'sport = :{port}' shows who listens there; or fazt config set http ADDRESS:PORT"
-            return Finding("port", "failure", f"{host}:{port} cannot be had: {error.strerror}.", fix)
-    return Finding("port", "ok", f"{host}:{port} is free.")
+            fix = f"ss -ltnp 'sport = :{port}' shows who listens there; or fazt config set {setting} ADDRESS:PORT"
+            return Finding(check, "failure", f"{host}:{port} cannot be had: {error.strerror}.", fix)
+    return Finding(check, "ok", f"{host}:{port} is free.")
 
 
-def _check_answering(host: str, port: int) -> Finding:
+def _check_answering(check: str, setting: str, host: str, port: int) -> Finding:
     where = "localhost" if host in ("", *EVERY_ADDRESS) else host
     try:
         socket.create_connection((where, port), CONNECT_S).close()
     except OSError as error:
         what = f"The server runs and does not answer at {where}:{port}: {error.strerror or error}."
-        return Finding("port", "failure", what, "Restart the server; a changed `http` counts from then on.")
-    return Finding("port", "ok", f"The server answers at {where}:{port}.")
+        return Finding(check, "failure", what, f"Restart the server; a changed `{setting}` counts from then on.")
+    return Finding(check, "ok", f"The server answers at {where}:{port}.")
+
+
+def check_certificates(subject: Subject) -> Finding:
+    """See whether HTTPS has certificates, and whether they are valid for a while yet."""
+    if not subject.settings.https:
+        return Finding("certificates", "ok", "HTTPS is not set.")
+    if subject.expires is None:
+        what = "HTTPS is set and there is no certificate: every connection is refused."
+        return Finding("certificates", "failure", what, "fazt cert add CHAIN KEY")
+    name, ends = subject.expires
+    days = (ends - datetime.now(UTC)).days
+    if days < 0:
+        what = f"The certificate of {name} has expired."
+        return Finding("certificates", "failure", what, "fazt cert add CHAIN KEY brings a new one.")
+    what = f"The first of {subject.certificates} certificates to expire is that of {name}, in {days} days."
+    if days < EXPIRY_DAYS:
+        return Finding("certificates", "warning", what, "fazt cert add CHAIN KEY brings a new one.")
+    return Finding("certificates", "ok", what)
 
 
 def check_capabilities(subject: Subject) -> Finding:

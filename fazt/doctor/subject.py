@@ -15,6 +15,8 @@ class Subject:
     settings: Settings
     serving_version: str | None
     backups: int = 0
+    certificates: int = 0
+    expires: tuple[str, datetime] | None = None  # the first name to be without a valid certificate, and when
     proven_at: datetime | None = None  # when a backup was last restored to a place of its own, and was right
     root: Path = Path("/")  # of the files in which the kernel tells about itself
 

@@ -40,6 +40,11 @@ OTHERS = """
     SELECT number FROM certificate_name JOIN certificate ON certificate.number = certificate
     WHERE name = ? AND number <> ? AND source = ?
 """
+COUNT = "SELECT count(*) FROM certificate"
+SOONEST = """
+    SELECT name, max(not_after) AS ends FROM certificate_name JOIN certificate ON certificate.number = certificate
+    GROUP BY name ORDER BY ends, name LIMIT 1
+"""
 REMOVE = "DELETE FROM certificate WHERE number = ?"
 
 
@@ -55,6 +60,15 @@ class Certificate:
     not_after: int
     created_at: int
     names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How many certificates there are, and the first name to be without a valid one, with the time (ms)."""
+
+    count: int
+    name: str | None
+    ends_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +113,12 @@ def find_for(connection: apsw.Connection, host: str, at_ms: int) -> int | None:
     _, _, parent = host.partition(".")
     number: int | None = rows.value(connection, FIND_FOR, (host, f"*.{parent}", at_ms))
     return number
+
+
+def outlook(connection: apsw.Connection) -> Outlook:
+    """Return how the certificates stand."""
+    name, ends_at = rows.first(connection, SOONEST) or (None, None)
+    return Outlook(rows.value(connection, COUNT), name, ends_at)
 
 
 def get_pem(connection: apsw.Connection, number: int) -> tuple[bytes, bytes]:

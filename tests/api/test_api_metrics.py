@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from api_calls import Api
+from made_certificates import make_certificate
 from prometheus_client.parser import text_string_to_metric_families
 
 from fazt import __version__
@@ -48,6 +49,8 @@ def test_the_numbers_are_those_of_the_server(api: Api) -> None:
 def test_the_set_is_the_documented_one(api: Api) -> None:
     api.deploy("blog", {"index.html": b"1"})
     api.pages.site("blog").count(200, 1, 1, True)
+    chain, key = make_certificate("blog.example.org")
+    api.ask("POST", "/api/certificates", {"chain": chain.decode(), "key": key.decode()})
     documented = {name: (kind, set(re.findall(r"`(\w+)`", labels))) for name, kind, labels in ROWS.findall(DOCUMENT)}
     families = read(api)
     for name, family in families.items():

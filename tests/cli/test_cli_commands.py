@@ -290,6 +290,7 @@ STATUS = {
     "spill": SPILL,
     "sites": [TRAFFIC],
     "functions": {"runners": 1, "started": 2, "memory_bytes": 9_000_000, "sites": [CALLED]},
+    "certificates": {"count": 1, "name": "blog.example.org", "expires_at": "2020-01-01T00:00:00.000Z"},
     "backups": {"count": 2, "made_at": "2026-01-01T00:00:00.000Z", "proven_at": None},
 }
 

@@ -92,6 +92,24 @@ def test_wal(path: Path) -> None:
     assert machine.check_wal(about(path)).state == "warning"
 
 
+def test_certificates(path: Path, listener: socket.socket) -> None:
+    assert machine.check_certificates(about(path)).state == "ok"
+    assert machine.check_https_port(about(path)).state == "ok"
+    port = listener.getsockname()[1]
+    secure = about(path, https=f"127.0.0.1:{port}")
+    taken = machine.check_https_port(secure)
+    assert (taken.check, taken.state) == ("https port", "failure")
+    assert "config set https" in taken.fix
+    assert machine.check_https_port(replace(secure, serving_version=__version__)).state == "ok"
+    none = machine.check_certificates(secure)
+    assert (none.state, none.fix) == ("failure", "fazt cert add CHAIN KEY")
+    for days, state in [(-1, "failure"), (9, "warning"), (11, "ok")]:
+        ends = datetime.now(UTC) + timedelta(days=days, hours=1)
+        found = machine.check_certificates(replace(secure, certificates=2, expires=("blog.example.org", ends)))
+        assert found.state == state
+        assert "blog.example.org" in found.what
+
+
 def test_port(path: Path, listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     taken = machine.check_port(about(path, http=f"127.0.0.1:{port}"))
