@@ -18,6 +18,7 @@ Usage: install.sh [OPTIONS]
   --email ADDRESS   where certificate authorities reach you
   --user NAME       the user that the server runs as (default: fazt)
   --http ADDR:PORT  where it listens (default: :80; personal: 127.0.0.1:4698)
+  --https ADDR:PORT where it listens for HTTPS, such as :443 (default: nowhere)
   --db PATH         the database (default: /var/lib/fazt/data.db)
   --prefix DIR      where versions lie (default: /opt/fazt; personal: ~/.local/share/fazt/program)
   --version V       another release than the latest
@@ -37,7 +38,7 @@ say() { printf '%s\n' "$*"; }
 fail() { printf 'Error: %s\n' "$*" >&2; exit 1; }
 
 main() {
-  local kind="" domain="" email="" user="" http="" db="" prefix="" version="" from="" releases=$RELEASES key=$KEY
+  local kind="" domain="" email="" user="" http="" https="" db="" prefix="" version="" from="" releases=$RELEASES key=$KEY
   local unsigned=no systemd=yes dry=no yes=no uninstall=no purge=no
   parse "$@"
   [ "$uninstall" = no ] || { take_away; return; }
@@ -57,7 +58,7 @@ main() {
 parse() {
   while [ $# -gt 0 ]; do
     case "$1" in
-      --kind|--domain|--email|--user|--http|--db|--prefix|--version|--from|--releases|--key)
+      --kind|--domain|--email|--user|--http|--https|--db|--prefix|--version|--from|--releases|--key)
         [ $# -gt 1 ] || fail "$1 needs a value."
         printf -v "${1#--}" %s "$2"; shift 2 ;;
       --unsigned|--yes|--uninstall|--purge) printf -v "${1#--}" yes; shift ;;
@@ -110,6 +111,7 @@ set_defaults() {
   fi
   case "$prefix" in /*) ;; *) prefix=$PWD/$prefix ;; esac
   case "$http" in *:*[0-9]) ;; *) fail "--http is an address and a port, such as 127.0.0.1:4698 or :80." ;; esac
+  case "$https" in ""|*:*[0-9]) ;; *) fail "--https is an address and a port, such as :443." ;; esac
   [ -z "$from" ] || [ -e "$from" ] || fail "There is no $from."
 }
 
@@ -231,6 +233,7 @@ service_options() {
   local options=(--domain "$domain" --http "$http" --prefix "$prefix")
   [ "$kind" != personal ] || options+=(--personal)
   [ "$systemd" = yes ] || options+=(--no-systemd)
+  [ -z "$https" ] || options+=(--https "$https")
   [ -z "$email" ] || options+=(--email "$email")
   [ -z "$user" ] || options+=(--user "$user")
   [ -z "$db" ] || options+=(--db "$db")

@@ -33,6 +33,7 @@ def service() -> None:
 @click.option("--email", default="", metavar="ADDRESS", help="Where certificate authorities reach you.")
 @click.option("--user", metavar="NAME", help="The user that it runs as (default: fazt); made if absent.")
 @click.option("--http", metavar="ADDR:PORT", help="Where to listen (default: :80; --personal: 127.0.0.1:4698).")
+@click.option("--https", default="", metavar="ADDR:PORT", help="Where to listen for HTTPS (default: nowhere).")
 @click.option("--db", metavar="PATH", type=click.Path(path_type=Path), help="Default: /var/lib/fazt/data.db.")
 @click.option("--personal", is_flag=True, help="For yourself, without root.")
 @click.option("--no-systemd", is_flag=True, help="Start it in the background; nothing watches over it.")
@@ -43,6 +44,7 @@ def install(
     email: str,
     user: str | None,
     http: str | None,
+    https: str,
     db: Path | None,
     personal: bool,
     no_systemd: bool,
@@ -53,7 +55,7 @@ def install(
 
     \b
     Examples:
-      sudo fazt service install --domain example.org --email ann@example.org
+      sudo fazt service install --domain example.org --https :443
       fazt service install --personal
     """
     from fazt.machine import service as machine  # what it takes is loaded for these commands only
@@ -71,10 +73,12 @@ def install(
         version=Versions(place).current() or "",
         personal=personal,
         systemd=not no_systemd,
+        https=https,
     )
     machine.install(wanted, _acts(dry_run))
     if not dry_run:
-        click.echo(f"Fazt runs, as {plain(wanted.user)}, on {plain(wanted.http)}.")
+        where = " and ".join(each for each in (wanted.http, wanted.https) if each)
+        click.echo(f"Fazt runs, as {plain(wanted.user)}, on {plain(where)}.")
         for line in machine.welcome(wanted):
             click.echo(line)
 

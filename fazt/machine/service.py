@@ -17,14 +17,13 @@ from fazt.machine.acts import Acts, attempt, replace_file
 from fazt.machine.background import Background
 from fazt.machine.systemd import Systemd
 from fazt.machine.versions import CURRENT, Versions
-from fazt.settings import check_domain, listen_address
+from fazt.settings import Settings, check_domain, listen_address, public_url
 
 SYSTEM_PREFIX = Path("/opt/fazt")
 SYSTEM_DATABASE = Path("/var/lib/fazt/data.db")
 SYSTEM_USER = "fazt"
 RECORD = "service.json"
 LOW_PORTS = 1024
-HTTP_PORT = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +39,7 @@ class Service:
     version: str
     personal: bool
     systemd: bool
+    https: str = ""  # empty: there is none
 
     @property
     def versions(self) -> Versions:
@@ -55,7 +55,13 @@ class Service:
     @property
     def environment(self) -> dict[str, str]:
         """The settings that belong to the installation."""
-        return {"FAZT_DB": self.database, "FAZT_DOMAIN": self.domain, "FAZT_HTTP": self.http}
+        settings = {"FAZT_DB": self.database, "FAZT_DOMAIN": self.domain, "FAZT_HTTP": self.http}
+        return settings | ({"FAZT_HTTPS": self.https} if self.https else {})
+
+    @property
+    def listens(self) -> list[tuple[str, int]]:
+        """The addresses that it listens on, host and port. Raises: InvalidInput."""
+        return [listen_address(each) for each in (self.http, self.https) if each]
 
     @property
     def supervisor(self) -> Systemd | Background:
@@ -86,14 +92,16 @@ def find(prefix: Path | None = None) -> Service:
 def check(service: Service) -> None:
     """Say what cannot be before anything is done. Raises: InvalidInput, MachineError."""
     check_domain(service.domain)
-    listen_address(service.http)
+    ports = [port for _, port in service.listens]
+    if len(set(ports)) < len(ports):
+        raise InvalidInput(f"HTTP and HTTPS cannot both be on port {ports[0]}.")
     for name, value in asdict(service).items():
         if isinstance(value, str) and (not value.isprintable() or any(sign in value for sign in '"\\%$')):
             raise InvalidInput(f"{name} cannot be {value!r}: quotes, backslashes, $ and % mean something in a unit.")
     if not service.personal and os.geteuid() != 0:
         raise MachineError("Only root can install a system service; without root there is --personal.")
-    if service.personal and listen_address(service.http)[1] < LOW_PORTS:
-        raise InvalidInput(f"{service.http}: without root no port below {LOW_PORTS} can be listened on.")
+    if service.personal and min(ports) < LOW_PORTS:
+        raise InvalidInput(f"Port {min(ports)}: without root no port below {LOW_PORTS} can be listened on.")
     if service.versions.current() is None:
         raise MachineError(f"No version of Fazt lies under {service.prefix}; install.sh puts one there.")
 
@@ -114,7 +122,8 @@ def install(service: Service, acts: Acts) -> None:
         rights.allow_low_ports(service.versions.folder_of_current(), service.user, acts)
     changed |= acts.write(Path(service.prefix) / RECORD, as_text(service))
     if not service.personal:
-        firewall.open_port(listen_address(service.http)[1], acts)
+        for _, port in service.listens:
+            firewall.open_port(port, acts)
     start(service, acts, again=changed)
 
 
@@ -143,28 +152,24 @@ def _start(service: Service, *, again: bool) -> None:
 
 def service_units(service: Service) -> units.Units:
     """Return the units as they are for this service."""
-    host, port = listen_address(service.http)
     return units.make_units(
         personal=service.personal,
-        addresses=units.addresses(host, port),
+        addresses=[address for host, port in service.listens for address in units.addresses(host, port)],
         values={
             "user": service.user,
             "python": str(service.python),
-            "database": service.database,
+            "environment": " ".join(f'"{name}={value}"' for name, value in service.environment.items()),
             "folder": str(Path(service.database).parent),
-            "domain": service.domain,
-            "http": service.http,
         },
     )
 
 
 def welcome(service: Service) -> list[str]:
     """Return lines that say where the sites are, and how the owner's account is made, once. Raises: MachineError."""
-    port = listen_address(service.http)[1]
-    where = "" if port == HTTP_PORT else f":{port}"
+    settings = Settings(domain=service.domain, http=service.http, https=service.https)
     lines = [
-        f"  your sites:  http://{service.domain}{where}/",
-        f"  dashboard:   http://dashboard.{service.domain}{where}/",
+        f"  your sites:  {public_url(settings, service.domain)}",
+        f"  dashboard:   {public_url(settings, f'dashboard.{service.domain}')}",
     ]
     code, output = attempt(str(service.versions.folder_of_current() / "bin" / "fazt"), "init", "--db", service.database)
     link = next((word for word in output.split() if "#/setup/" in word), None)
@@ -181,7 +186,8 @@ def uninstall(service: Service, acts: Acts, *, purge: bool) -> None:
     if service.systemd:
         units.remove(acts, personal=service.personal)
     if not service.personal:
-        firewall.close_port(listen_address(service.http)[1], acts)
+        for _, port in service.listens:
+            firewall.close_port(port, acts)
     acts.remove(Path(service.prefix) / RECORD)
     if purge:
         _remove_data(Path(service.database), acts)

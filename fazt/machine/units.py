@@ -43,7 +43,7 @@ def _has_ipv6() -> bool:
 
 
 def make_units(*, personal: bool, addresses: list[str], values: Mapping[str, str]) -> Units:
-    """Return the units with these values: user, python, database, folder, domain, http."""
+    """Return the units with these values: user, python, environment, folder."""
     name = "fazt-personal.service" if personal else SERVICE
     in_home = Path(values["folder"]).is_relative_to("/home") or Path(values["python"]).is_relative_to("/home")
     more = {

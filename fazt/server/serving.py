@@ -9,6 +9,7 @@ import gc
 import logging
 import os
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from functools import partial
@@ -58,7 +59,7 @@ from fazt.store.database import Database, now_ms
 from fazt.tls.contexts import Contexts
 
 log = logging.getLogger("fazt.server")
-HTTP_SOCKET, HTTPS_SOCKET = "http", "https"  # what the units of the sockets call them
+HTTP_SOCKET = "http"  # what fazt.socket calls its ports
 TICK_S = 0.5
 
 
@@ -178,19 +179,25 @@ async def _close(edge: Edge, parts: Parts, hurrying: asyncio.Event) -> None:
 async def _listen(edge: Edge, settings: Settings, contexts: Contexts | None) -> None:
     """Listen on the sockets that a supervisor handed over, else where the settings say. Raises: ListenError."""
     sockets = take_sockets()
-    plain, secure = sockets.pop(HTTP_SOCKET, ()), sockets.pop(HTTPS_SOCKET, ()) if contexts else ()
+    opened = sockets.pop(HTTP_SOCKET, [])
     for name in sockets:
         log.warning("sockets named %r were handed over, which nothing here answers on", name)
-    for opened in plain:
-        await edge.listen_socket(opened)
+    secure = [] if contexts is None else _at_port(opened, listen_address(settings.https)[1])
+    plain = [each for each in opened if each not in secure]
+    for each in plain:
+        await edge.listen_socket(each)
     if not plain:
         await edge.listen_tcp(*listen_address(settings.http))
     if contexts is None:
         return
-    for opened in secure:
-        edge.listen_tls_socket(opened, contexts.choose)
+    for each in secure:
+        edge.listen_tls_socket(each, contexts.choose)
     if not secure:
         await edge.listen_tls(*listen_address(settings.https), contexts.choose)
+
+
+def _at_port(sockets: Sequence[socket.socket], port: int) -> list[socket.socket]:
+    return [each for each in sockets if each.getsockname()[1] == port]
 
 
 def _setup_link(parts: Parts) -> str | None:

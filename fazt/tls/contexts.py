@@ -21,6 +21,7 @@ MOST_CONTEXTS = 2_000
 HTTP = "http/1.1"
 ACME = "acme-tls/1"  # RFC 8737
 CHALLENGES = b"/.well-known/acme-challenge/"  # RFC 8555 8.3: asked for in plain HTTP
+HEALTH = b"/_fazt/health"  # asked by whoever watches over the server, in plain HTTP
 # Forward secrecy and authenticated encryption only; in TLS 1.3 there is nothing else.
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 KNOWN_MS = 600_000  # after which a host is looked up again: its certificate may have expired while another is valid
@@ -59,8 +60,8 @@ class Contexts:
         return await self._load(number) if context is None else context
 
     async def to_https(self, host: str, path: bytes, query: bytes) -> bytes | None:
-        """Return where a request in plain HTTP is sent; None where its host has no certificate, and for challenges."""
-        if path.startswith(CHALLENGES) or await self._find(host) is None:
+        """Return where a request in plain HTTP is sent; None where its host has none, and for what has to be plain."""
+        if path == HEALTH or path.startswith(CHALLENGES) or await self._find(host) is None:
             return None
         return b"".join((self._url(host).rstrip("/").encode(), path, b"?" if query else b"", query))
 

@@ -84,6 +84,14 @@ def test_it_is_put_up_once_changed_and_taken_down(computer: Computer) -> None:
     assert moved.index("--user stop fazt.service fazt.socket") < moved.index("--user start fazt.socket")
     assert "ListenStream=127.0.0.1:4699\n" in (computer.folder / "config/systemd/user/fazt.socket").read_text()
 
+    secure = computer.service(domain="example.net", http="127.0.0.1:4699", https="127.0.0.1:4700")
+    service.install(secure, acts)
+    socket = (computer.folder / "config/systemd/user/fazt.socket").read_text()
+    assert "ListenStream=127.0.0.1:4699\nListenStream=127.0.0.1:4700\n" in socket
+    assert '"FAZT_HTTPS=127.0.0.1:4700"' in (computer.folder / "config/systemd/user/fazt.service").read_text()
+    assert service.find(computer.prefix) == secure
+    computer.commands()
+
     (computer.folder / "data" / "data.db").write_text("sites")
     service.uninstall(service.find(computer.prefix), acts, purge=False)
     assert computer.commands()[0] == "--user stop fazt.socket fazt.service"

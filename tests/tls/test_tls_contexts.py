@@ -133,6 +133,7 @@ def test_plain_http_is_sent_on_but_for_challenges(database: Database) -> None:
         assert await found.to_https(HOST, b"/a%20b", b"c=d") == b"https://blog.example.org:8443/a%20b?c=d"
         assert await found.to_https(HOST, b"/", b"") == b"https://blog.example.org:8443/"
         assert await found.to_https(HOST, b"/.well-known/acme-challenge/x", b"") is None
+        assert await found.to_https(HOST, b"/_fazt/health", b"") is None
         assert await found.to_https("other.example.org", b"/", b"") is None
 
     asyncio.run(scenario())
