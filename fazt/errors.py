@@ -279,6 +279,13 @@ class StorageFull(StoreError):
     code = "storage_full"
 
 
+class SecretsLocked(StoreError):
+    """The key that secrets are sealed with is missing or is another one; nothing was changed."""
+
+    status = 503
+    code = "secrets_locked"
+
+
 class BackupRefused(StoreError):
     """A backup is damaged, of another program or a newer Fazt, or its passphrase is wrong; nothing was changed."""
 

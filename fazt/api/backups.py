@@ -34,11 +34,15 @@ Count = Annotated[int, Field(ge=0, le=10_000)]
 
 
 class NewBackup(BaseModel):
-    """A backup that is to be made; with a passphrase it is encrypted."""
+    """A backup that is to be made; with a passphrase it is encrypted.
+
+    `with_key`: the key of the secrets goes along; null: only where there is a passphrase.
+    """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     label: Annotated[str, Field(max_length=200)] = ""
     passphrase: Passphrase = None
+    with_key: bool | None = None
 
 
 class Check(BaseModel):
@@ -99,7 +103,7 @@ class BackupCalls:
         """Make a backup while the server goes on; it is on disk when this is answered."""
         passphrase = None if body.passphrase is None else check_passphrase(body.passphrase)
         async with self._one:
-            made = await asyncio.to_thread(self._shelf.create, body.label, passphrase)
+            made = await asyncio.to_thread(self._shelf.create, body.label, passphrase, with_key=body.with_key)
         await self._note(caller, "backup.create", made.id)
         return answer(_json(made), 201)
 
@@ -197,6 +201,8 @@ def _json(backup: Backup) -> shapes.Backup:
         "sha256": header.sha256,
         "bytes": backup.size,
         "encrypted": header.is_encrypted,
+        "with_key": header.with_secrets_key,
+        "key_id": header.secrets_key or None,
         "path": str(backup.path),
         "proof": None if backup.proof is None else _proof_json(backup.proof),
     }

@@ -11,6 +11,7 @@ Check = Callable[[Subject], Finding]
 HERE: Sequence[Check] = (
     machine.check_version,
     machine.check_permissions,
+    machine.check_key,
     machine.check_disk,
     machine.check_wal,
     machine.check_backup,

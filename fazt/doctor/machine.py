@@ -20,6 +20,7 @@ from fazt import __version__
 from fazt.doctor.findings import Finding
 from fazt.doctor.subject import Subject
 from fazt.settings import listen_address
+from fazt.store import key_file, sealed_rows
 from fazt.store.writer import LARGE_WAL_BYTES, RESERVE_BYTES
 
 CONNECT_S = 2.0
@@ -58,6 +59,32 @@ def check_permissions(subject: Subject) -> Finding:
         what = f"This user may not write to {path} and its folder."
         return Finding("permissions", "failure", what, f"chown {os.geteuid()} {folder} {path}")
     return Finding("permissions", "ok", f"Only its owner may read {path}.")
+
+
+def check_key(subject: Subject) -> Finding:
+    """See whether the key of the secrets is there, for its owner alone, and no older copy holds them without it."""
+    path = subject.path.resolve()
+    wanted = sealed_rows.key_id_of(path) if path.exists() else None
+    if wanted is None:
+        return Finding("key", "ok", "No secrets are sealed here yet.")
+    place = next((each.place for each in key_file.look(path, wanted) if _is_key(each, wanted)), None)
+    if place is None:
+        what = f"The key {wanted.hex()} of the secrets is missing: none of them can be used."
+        fix = "fazt key give FILE puts it in its place; if it is lost, fazt key forget begins with a new one."
+        return Finding("key", "failure", what, fix)
+    mode = place.stat().st_mode
+    if mode & 0o077:
+        what = f"Others may read {place}, the key of the secrets (mode {stat.S_IMODE(mode):o})."
+        return Finding("key", "failure", what, f"chmod 600 {place}")
+    for kept in sorted(path.parent.glob(f"{path.name}.schema-*")):
+        if sealed_rows.key_id_of(kept) is None:
+            what = f"{kept} is from before secrets were sealed: they can be read in it."
+            return Finding("key", "warning", what, f"rm {kept}, once you will not go back to that version")
+    return Finding("key", "ok", f"Secrets are sealed; their key is at {place}. Keep a copy of it elsewhere.")
+
+
+def _is_key(look: key_file.Look, wanted: bytes) -> bool:
+    return look.key is not None and key_file.id_of(look.key) == wanted
 
 
 def check_disk(subject: Subject) -> Finding:

@@ -397,6 +397,6 @@ def test_closing_finishes_what_waits(tmp_path: Path) -> None:
     for call in (database.read_blocking, database.write_blocking):
         with pytest.raises(StoreError, match="is closed"):
             call(sites.count)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.db", "data.db.lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.db", "data.db.key", "data.db.lock"]
     with contextlib.closing(Database.open(tmp_path / "data.db")) as again:
         assert len(names(again)) == 5
