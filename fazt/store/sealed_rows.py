@@ -39,7 +39,11 @@ PUT_USER = "UPDATE user SET totp = ?, pending_totp = ? WHERE id = ?"
 KEYS = "SELECT name, key FROM signing_key"
 PUT_KEY = "UPDATE signing_key SET key = ? WHERE name = ?"
 
+CERTIFICATES = "SELECT number, fingerprint, key FROM certificate"
+PUT_CERTIFICATE = "UPDATE certificate SET key = ? WHERE number = ?"
+
 FORGET = (
+    "DELETE FROM certificate",
     "DELETE FROM environment WHERE secret = 1",
     "UPDATE hook SET enabled = 0 WHERE secret IS NOT NULL",
     "UPDATE notification SET secret = NULL, enabled = 0 WHERE secret IS NOT NULL",
@@ -95,7 +99,7 @@ def key_id_of(path: Path) -> bytes | None:
 def forget(connection: apsw.Connection, key: bytes) -> None:
     """Give up what was sealed with a key that is lost, and seal with another one from now on.
 
-    Secrets of sites and second factors are gone; hooks and notifications that had a secret are switched off.
+    Secrets of sites, certificates and second factors are gone; hooks and notifications with a secret are switched off.
     """
     for statement in FORGET:
         connection.execute(statement)
@@ -119,6 +123,8 @@ def _seal_all(connection: apsw.Connection, key: bytes) -> None:
             _put(connection, PUT_CHANNEL, [(value.removeprefix(PLAIN), ("notification", name))], number)
         for id, totp, pending in rows.fetch(connection, USERS):
             _put(connection, PUT_USER, [(totp, ("user", id, "totp")), (pending, ("user", id, "pending_totp"))], id)
+        for number, fingerprint, value in rows.fetch(connection, CERTIFICATES):
+            _put(connection, PUT_CERTIFICATE, [(value, ("certificate", fingerprint))], number)
         for name, value in rows.fetch(connection, KEYS):
             _put(connection, PUT_KEY, [(value, ("signing_key", name))], name)
     connection.pragma("secure_delete", False)

@@ -290,7 +290,7 @@ def test_what_waits_outlives_the_process(tmp_path: Path) -> None:
     async def second(world: World) -> None:
         receiver = await world.receiver(OK)
         phone = await world.database.read(store.get, "phone")
-        await world.database.write(store.change, phone, receiver.url, phone.secret, phone.events, True)
+        await world.database.write(store.change, phone, receiver.url, None, phone.events, True)
         (before,) = await world.notices(phone)
         assert (before.state, before.attempts) == ("waiting", 0)
         world.begin()
@@ -352,7 +352,7 @@ def test_a_channel_that_goes_or_is_switched_off_meanwhile(tmp_path: Path) -> Non
         while len(receiver.received) < 2:
             await asyncio.sleep(0)
         await world.database.write(store.remove, gone.name)
-        await world.database.write(store.change, phone, phone.url, phone.secret, phone.events, False)
+        await world.database.write(store.change, phone, phone.url, None, phone.events, False)
         assert [each.state for each in await world.notices(phone)] == ["failed"]
         while world.notifications._sending:
             await asyncio.sleep(0)

@@ -52,7 +52,7 @@ def test_a_new_database(tmp_path: Path) -> None:
         assert {name: pragma(database, name) for name in expected} == expected
         for file in path.parent.iterdir():
             assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
-    assert sorted(file.name for file in path.parent.iterdir()) == ["data.db", "data.db.lock"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["data.db", "data.db.key", "data.db.lock"]
     Database.open(path, create=False).close()
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from fazt.errors import SecretsLocked, StoreCorrupt, StoreError
 from fazt.store import (
+    certificates,
     environment,
     hooks,
     key_file,
@@ -29,7 +30,9 @@ from fazt.store import (
 from fazt.store.database import Database
 
 ROUNDS = 40 if os.environ.get("FAZT_TEST_FULL") else 8
-PLANTED = [b"planted-%d-secret" % number for number in range(5)]
+PLANTED = [b"planted-%d-secret" % number for number in range(6)]
+BEFORE = max(number for number, _ in schema.migrations() if number < 15)
+KEPT = f"data.db.schema-{BEFORE}"  # what an older Fazt can go back to
 # What a Fazt from before sealing wrote
 OLD_ROWS = (
     ("INSERT INTO site (id, name, created_at) VALUES (1, 'blog', 0)", ()),
@@ -48,6 +51,7 @@ OLD_ROWS = (
         "INSERT INTO user (id, name, role, totp, pending_totp, created_at) VALUES (1, 'ann', 'owner', ?, ?, 0)",
         (PLANTED[3], PLANTED[4]),
     ),
+    ("INSERT INTO certificate VALUES (1, 'acme', 'f1', '', x'', ?, 0, 0, 0)", (PLANTED[5],)),
 )
 
 
@@ -81,12 +85,13 @@ def read_all(database: Database) -> list[bytes | str | None]:
             notifications.open_secret(connection, notifications.get(connection, "phone")),
             users.open_totp(connection, user),
             users.open_pending_totp(connection, user),
+            certificates.get_pem(connection, 1)[1],
         ]
 
     return database.read_blocking(read)
 
 
-EXPECTED = [PLANTED[0], PLANTED[1], PLANTED[2].decode(), PLANTED[3], PLANTED[4]]
+EXPECTED = [PLANTED[0], PLANTED[1], PLANTED[2].decode(), *PLANTED[3:]]
 
 
 def holds_plaintext(folder: Path, *, but: str = "") -> list[str]:
@@ -101,10 +106,10 @@ def test_old_rows_are_sealed_when_the_database_is_opened(tmp_path: Path) -> None
     assert holds_plaintext(tmp_path) == ["data.db"]
     with contextlib.closing(Database.open(path)) as database:
         assert read_all(database) == EXPECTED
-        assert holds_plaintext(tmp_path, but="data.db.schema-12") == []
+        assert holds_plaintext(tmp_path, but=KEPT) == []
         public = database.read_blocking(environment.list_kind, 1, secret=False)
         assert [(each.name, each.value) for each in public] == [("PUBLIC", b"anybody")]
-    assert holds_plaintext(tmp_path) == ["data.db.schema-12"]  # what an older Fazt can go back to
+    assert holds_plaintext(tmp_path) == [KEPT]
     assert (tmp_path / "data.db.key").stat().st_mode & 0o777 == 0o600
     with contextlib.closing(Database.open(path)) as database:
         assert read_all(database) == EXPECTED
@@ -240,7 +245,7 @@ def test_kill_9_while_old_rows_are_sealed(tmp_path: Path) -> None:
             process.kill()
         with contextlib.closing(Database.open(path)) as database:
             assert read_all(database) == EXPECTED
-        assert holds_plaintext(folder, but="data.db.schema-12") == []
+        assert holds_plaintext(folder, but=KEPT) == []
 
 
 @pytest.mark.parametrize("step", ["_write", "_seal_all", "_put", "_sweep"])
@@ -260,7 +265,7 @@ def test_a_sealing_that_fails_anywhere_is_done_anew(tmp_path: Path, step: str, m
             Database.open(path)
     with contextlib.closing(Database.open(path)) as database:
         assert read_all(database) == EXPECTED
-    assert holds_plaintext(tmp_path, but="data.db.schema-12") == []
+    assert holds_plaintext(tmp_path, but=KEPT) == []
 
 
 names = st.lists(st.one_of(st.text(max_size=8), st.integers(-5, 5)), min_size=1, max_size=3)
