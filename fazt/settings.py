@@ -150,6 +150,12 @@ class Settings:
     disk_low_percent: int = _setting(
         10, "Free share of the disk below which the owner is told; 0: never.", unit="%", high=100, live=True
     )
+    disk_reserve_bytes: int = _setting(
+        0,
+        "Free space on the disk that growth leaves; 0: 2 % of it, 64 MB to 1 GB, at most a tenth.",
+        unit="bytes",
+        live=True,
+    )
     releases_url: str = _setting("", "Where `fazt upgrade` finds releases; empty: nowhere.", live=True)
     log_history_lines: int = _setting(20_000, "Access and error lines kept in the database.", high=10000000, live=True)
 

@@ -21,7 +21,8 @@ from fazt.doctor.findings import Finding
 from fazt.doctor.subject import Subject
 from fazt.settings import listen_address
 from fazt.store import key_file, sealed_rows
-from fazt.store.writer import LARGE_WAL_BYTES, RESERVE_BYTES
+from fazt.store.room import reserve_bytes
+from fazt.store.writer import LARGE_WAL_BYTES
 
 CONNECT_S = 2.0
 EVERY_ADDRESS = (str(IPv4Address(0)), str(IPv6Address(0)))
@@ -91,12 +92,13 @@ def check_disk(subject: Subject) -> Finding:
     """See whether the disk holds the database a second time, as a backup or a restore needs."""
     if not subject.path.parent.exists():
         return Finding("disk", "failure", f"{subject.path.parent} is missing.", f"mkdir -p {subject.path.parent}")
-    free = shutil.disk_usage(subject.path.parent).free
+    disk = shutil.disk_usage(subject.path.parent)
+    free, reserve = disk.free, reserve_bytes(disk.total, subject.settings.disk_reserve_bytes)
     size = subject.path.stat().st_size if subject.path.exists() else 0
     what = f"{_mb(free)} are free, the database takes {_mb(size)}."
-    if free < RESERVE_BYTES:
+    if free < reserve:
         fix = f"Make room on the disk of {subject.path}; fazt versions prune and fazt sites remove give some back."
-        return Finding("disk", "failure", f"{what} Nothing can be written.", fix)
+        return Finding("disk", "failure", f"{what} {_mb(reserve)} stay free: nothing that grows is written.", fix)
     if free < 2 * size:
         fix = f"Free {_mb(2 * size - free)} on the disk of {subject.path}, so that twice the database fits."
         return Finding("disk", "warning", what, fix)

@@ -46,7 +46,9 @@ MAX_BODY_BYTES = 64 << 20  # beyond the largest archive; whoever reads a body al
 
 def read_settings(database: Database, flags: Mapping[str, object]) -> LiveSettings:
     """Return the settings of this process, those of the database among them. Raises: InvalidInput."""
-    return LiveSettings(flags, stored=database.read_blocking(stored_settings.find_all))
+    settings = LiveSettings(flags, stored=database.read_blocking(stored_settings.find_all))
+    database.keep_free(settings.now.disk_reserve_bytes)
+    return settings
 
 
 def make_hosting(settings: Settings) -> Hosting:

@@ -207,6 +207,7 @@ def _apply(edge: Edge, parts: Parts, contexts: Contexts | None, settings: Settin
     edge.limit(make_limits(settings))
     edge.trust(read_networks(settings.trusted_proxies))
     parts.pages.resize(page_cache_bytes(settings))
+    parts.database.keep_free(settings.disk_reserve_bytes)
     parts.spill.resize(settings.spill_cache_bytes)
     parts.history.keep(settings.log_history_lines)
     parts.functions.allow(allowance_of(settings), functions_memory_bytes(settings))

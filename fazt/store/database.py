@@ -106,6 +106,10 @@ class Database:
         """Call `listener(changes)` on the writing thread after each COMMIT, before its writes are answered."""
         self._writer.follow(listener)
 
+    def keep_free(self, reserve_bytes: int) -> None:
+        """Let growth leave so much of the disk from now on; 0: a share of it."""
+        self._writer.disk_reserve_bytes = reserve_bytes
+
     def shrink(self) -> int:
         """Give the pages that are no longer used back to the disk; return the bytes by which the file became smaller.
 
