@@ -156,6 +156,12 @@ class Settings:
         unit="bytes",
         live=True,
     )
+    read_only: str = _setting(
+        "no",
+        "yes: everything can be read and nothing changed; settings alone can.",
+        choices=("no", "yes"),
+        live=True,
+    )
     releases_url: str = _setting("", "Where `fazt upgrade` finds releases; empty: nowhere.", live=True)
     log_history_lines: int = _setting(20_000, "Access and error lines kept in the database.", high=10000000, live=True)
 

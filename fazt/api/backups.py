@@ -4,6 +4,7 @@ Rule: a backup holds all that the server has, what nobody is shown among it; onl
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated
@@ -24,8 +25,10 @@ from fazt.backups import restoring
 from fazt.backups.boot import boot
 from fazt.backups.file import check_passphrase
 from fazt.backups.shelf import Backup, Proof, Retention, Shelf
-from fazt.errors import Conflict, Forbidden
+from fazt.errors import Conflict, Forbidden, StoreReadOnly
 from fazt.store.database import Database
+
+log = logging.getLogger("fazt.backups")
 
 CONTENT = "application/octet-stream"
 PIECE_BYTES = 1 << 20
@@ -170,7 +173,10 @@ class BackupCalls:
 
     async def _note(self, caller: Principal, action: str, subject: str) -> None:
         """Write down what was done to files, which no transaction holds."""
-        await self._audit.write(caller, Act(action, subject), lambda _: None)
+        try:
+            await self._audit.write(caller, Act(action, subject), lambda _: None)
+        except StoreReadOnly as error:  # a time in which nothing is written is a good one for a backup
+            log.warning("%s of %s was not written down: %s", action, subject, error.message)
 
 
 def _check_owner(caller: Principal) -> None:

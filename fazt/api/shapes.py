@@ -767,6 +767,7 @@ class Status(TypedDict):
     domain: str
     url: str
     database: DatabaseState
+    read_only: Annotated[bool, Field(description="nothing can be changed at the moment")]
     memory_bytes: int
     connections: int
     cache: Cache
