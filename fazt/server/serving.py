@@ -41,6 +41,7 @@ from fazt.server.making import (
 )
 from fazt.server.network import make_api, make_network
 from fazt.server.parts import make_parts
+from fazt.server.reloading import reload_on_hangup
 from fazt.settings import (
     LiveSettings,
     Settings,
@@ -149,7 +150,7 @@ def _make_edge(parts: Parts, clock: Clock, ring: AccessRing) -> Edge:
 def _work(parts: Parts) -> list[Coroutine[None, None, None]]:
     """Return what goes on beside the requests."""
     counting = [parts.history.run(), parts.visits.run(), parts.collector.run(), parts.clicks.run()]
-    counting += [*parts.receiving.background(), make_memory_guard(parts).run()]
+    counting += [*parts.receiving.background(), make_memory_guard(parts).run(), reload_on_hangup(parts)]
     if is_rehearsal():  # on a copy: what that has to send or to run is sent and run by the server of the original
         return counting
     return [*counting, *parts.telling.background(), *parts.functions.background(), make_schedule(parts).work()]

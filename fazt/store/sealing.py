@@ -76,6 +76,11 @@ def _cipher(path: Path, id: bytes) -> "AESGCM":
     return AESGCM(key)
 
 
+def forget_keys() -> None:
+    """Read every key anew when it is needed next."""
+    _cipher.cache_clear()
+
+
 def _path(connection: apsw.Connection) -> Path:
     return Path(connection.filename)
 

@@ -81,7 +81,7 @@ def test_a_secret_setting_whose_key_is_lost_counts_as_not_set_and_is_kept(with_s
     key = key_file.beside(database.path)
     kept = key.read_bytes()
     key.unlink()
-    sealing._cipher.cache_clear()
+    sealing.forget_keys()
     assert database.read_blocking(store.find_all) == {}
     api.ask("PUT", "/api/settings/max_connections", {"value": 7})
     assert getattr(api.parts.settings.now, "relay_token") == ""  # noqa: B009

@@ -31,7 +31,7 @@ def restored(backup: Path, target: Path, passphrase: str | None = None) -> Datab
     """Restore a backup on a machine of its own."""
     target.parent.mkdir()
     restoring.stage(backup, target, passphrase)
-    sealing._cipher.cache_clear()
+    sealing.forget_keys()
     return Database.open(target)
 
 

@@ -26,7 +26,7 @@ def path(run: Run, tmp_path: Path) -> Path:
 
 
 def secret_of(path: Path) -> bytes | None:
-    sealing._cipher.cache_clear()
+    sealing.forget_keys()
     with closing(Database.open(path)) as database:
         return database.read_blocking(environment.load, 1)[0].value
 
