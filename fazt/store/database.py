@@ -59,7 +59,9 @@ class Database:
             staged.swap_in(path)
             writer = Writer(path)
             try:
-                return cls(path, lock, writer, Readers(path, readers))
+                reading = Readers(path, readers)
+                writer.pause_readers = reading.paused
+                return cls(path, lock, writer, reading)
             except BaseException:
                 writer.stop()
                 writer.close()

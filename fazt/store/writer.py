@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
@@ -26,6 +27,8 @@ LARGE_WAL_BYTES = 64 * 1024 * 1024  # size at which the WAL is cut without waiti
 FRAME_HEAD_BYTES = 24  # before each page in the WAL
 NICENESS = 5
 CUT_AGAIN_S = 1.0  # pause after a reader stood in the way
+PAUSE_S = 0.1  # how long readers that pause are waited for
+PAUSE_AGAIN_S = 10.0
 CHECKPOINT_BUSY_MS = 200  # how long cutting the WAL waits for readers; what fails is tried again later
 
 Listener = Callable[[Sequence[Change]], None]
@@ -46,7 +49,8 @@ class Writer:
         self._seen = changes.last(self._connection)
         self.disk_reserve_bytes = 0  # 0: as `room` says
         self._must_checkpoint = False
-        self._cut_again_at = 0.0
+        self._cut_again_at = self._pause_again_at = 0.0
+        self.pause_readers: Callable[[float], AbstractContextManager[None]] = lambda _wait_s: nullcontext()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="fazt-writer", daemon=True)
         self._thread.start()
@@ -114,9 +118,21 @@ class Writer:
                     self._connection.execute("ROLLBACK")
                 self._fail(jobs, error)
             if self.wal_bytes() > LARGE_WAL_BYTES and time.monotonic() >= self._cut_again_at:
-                # A reader in the way, such as a backup, is not waited for: others wait for their writes.
+                self._cut_large_wal()
+
+    def _cut_large_wal(self) -> None:
+        """Cut the WAL although there is no quiet.
+
+        A reader in the way is not waited for: others wait for their writes. But where there is always one, they are
+        asked now and then to pause for a moment; a backup, which reads for long, prevents even that, until it ends.
+        """
+        now = time.monotonic()
+        cut = self.cut_wal(self._connection, 0)
+        if not cut and now >= self._pause_again_at:
+            with self.pause_readers(PAUSE_S):
                 cut = self.cut_wal(self._connection, 0)
-                self._cut_again_at = 0.0 if cut else time.monotonic() + CUT_AGAIN_S
+            self._pause_again_at = now + PAUSE_AGAIN_S
+        self._cut_again_at = 0.0 if cut else time.monotonic() + CUT_AGAIN_S
 
     def _next_group(self) -> list[Job] | None:
         """Return the jobs that wait, at least one; None when the writer is to stop. Tidy up in a quiet moment."""

@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
@@ -434,6 +436,58 @@ def test_a_large_wal_is_cut_without_waiting(database: Database, monkeypatch: pyt
     database.write_blocking(blobs.put, os.urandom(3_000_000))
     database.write_blocking(lambda _: None)  # what follows a group has been done when the next one runs
     assert database.path.with_name("data.db-wal").stat().st_size < 1_000_000
+
+
+def test_a_large_wal_is_cut_although_somebody_always_reads(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "LARGE_WAL_BYTES", 1_000_000)
+    monkeypatch.setattr(writer, "IDLE_S", 1000.0)
+    monkeypatch.setattr(writer, "PAUSE_AGAIN_S", 0.0)
+    monkeypatch.setattr(writer, "CUT_AGAIN_S", 0.0)
+    stop = threading.Event()
+
+    def read_slowly(connection: apsw.Connection) -> None:
+        connection.execute("SELECT count(*) FROM site").fetchall()
+        time.sleep(0.01)
+
+    def keep_reading() -> None:
+        while not stop.is_set():
+            database.read_blocking(read_slowly)
+
+    readers = [threading.Thread(target=keep_reading) for _ in range(6)]
+    for reader in readers:
+        reader.start()
+    try:
+        largest = 0
+        for _ in range(30):
+            database.write_blocking(blobs.put, os.urandom(300_000))
+            database.write_blocking(lambda _: None)
+            largest = max(largest, database.wal_bytes())
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+    assert largest < 4_000_000
+
+
+def test_a_pause_of_readers_waits_for_those_who_read_and_ends(database: Database) -> None:
+    reading, may_end = threading.Event(), threading.Event()
+
+    def read_long(_: apsw.Connection) -> str:
+        reading.set()
+        assert may_end.wait(20)
+        return "read"
+
+    with ThreadPoolExecutor() as threads:
+        long = threads.submit(database.read_blocking, read_long)
+        assert reading.wait(20)
+        with database._readers.paused(0.05):
+            late = threads.submit(database.read_blocking, sites.count)
+            assert not late.done()
+            may_end.set()
+            assert long.result(20) == "read"
+            with pytest.raises(TimeoutError):
+                late.result(0.1)
+        assert late.result(20) == 0
 
 
 def test_closing_finishes_what_waits(tmp_path: Path) -> None:
