@@ -261,9 +261,16 @@ class StoreBusy(StoreError):
 
 
 class StoreReadOnly(StoreError):
-    """The database cannot be written."""
+    """The database cannot be written; it can be read."""
 
+    status = 503
     code = "store_read_only"
+
+
+class WritingStopped(StoreReadOnly):
+    """The owner let this server be read-only for a while; nothing was changed."""
+
+    code = "read_only"
 
 
 class StoreCorrupt(StoreError):
@@ -277,6 +284,13 @@ class StorageFull(StoreError):
 
     status = 507
     code = "storage_full"
+
+
+class SecretsLocked(StoreError):
+    """The key that secrets are sealed with is missing or is another one; nothing was changed."""
+
+    status = 503
+    code = "secrets_locked"
 
 
 class BackupRefused(StoreError):

@@ -27,6 +27,7 @@ KIB = 1024
 MIB = 1024 * KIB
 GIB = 1024 * MIB
 LARGEST = 1 << 53  # what JSON carries exactly everywhere
+HIDDEN = "[secret]"  # what is shown in the place of a secret that is set
 
 Source = Literal["flag", "environment", "database", "default"]
 Value = str | int | float
@@ -41,10 +42,14 @@ def _setting(
     high: float = LARGEST,
     choices: Sequence[str] = (),
     live: bool = False,
+    secret: bool = False,
 ) -> Any:
-    """Describe a setting; `low` and `high` bound numbers, `live`: a running server takes a change at once."""
+    """Describe a setting; `low` and `high` bound numbers, `live`: a running server takes a change at once.
+
+    `secret`: a text that is sealed in the database, and shown nowhere.
+    """
     about = {"help": help_text, "unit": unit, "low": low, "high": high, "choices": tuple(choices), "live": live}
-    return field(default=default, metadata=about)
+    return field(default=default, metadata=about | {"secret": secret}, repr=not secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,18 @@ class Settings:
     disk_low_percent: int = _setting(
         10, "Free share of the disk below which the owner is told; 0: never.", unit="%", high=100, live=True
     )
+    disk_reserve_bytes: int = _setting(
+        0,
+        "Free space on the disk that growth leaves; 0: 2 % of it, 64 MB to 1 GB, at most a tenth.",
+        unit="bytes",
+        live=True,
+    )
+    read_only: str = _setting(
+        "no",
+        "yes: everything can be read and nothing changed; settings alone can.",
+        choices=("no", "yes"),
+        live=True,
+    )
     releases_url: str = _setting("", "Where `fazt upgrade` finds releases; empty: nowhere.", live=True)
     log_history_lines: int = _setting(20_000, "Access and error lines kept in the database.", high=10000000, live=True)
 
@@ -167,6 +184,11 @@ def find(name: str) -> "Field[Any]":
     raise InvalidInput(f"There is no setting {name!r}; `fazt config list` shows all.")
 
 
+def is_secret(name: str) -> bool:
+    """Tell whether a setting is one whose value is shown nowhere; a name that there is not is none."""
+    return any(setting.name == name and setting.metadata["secret"] for setting in fields(Settings))
+
+
 def variable(name: str) -> str:
     """Return the environment variable of a setting."""
     return f"FAZT_{name.upper()}"
@@ -183,6 +205,8 @@ def check_value(name: str, value: object, called: str = "") -> Value:
     if kind is str:
         if not isinstance(value, str):
             raise InvalidInput(f"{called} must be text, not {value!r}.")
+        if about["secret"] and value == HIDDEN:
+            raise InvalidInput(f"{HIDDEN} is what is shown in the place of {called}; send the value itself.")
         _check_text(called, value, about["choices"])
         if name in SYNTAX:
             SYNTAX[name](value)

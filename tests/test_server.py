@@ -206,7 +206,7 @@ def test_a_server_stops_clean(server: FaztServer, tmp_path: Path) -> None:
     assert server.process.returncode == 0
     assert "Traceback" not in output
     assert not path.exists()
-    left = {entry.name for entry in tmp_path.iterdir()} - {"data.db", "data.db.lock", "data.db.cache"}
+    left = {entry.name for entry in tmp_path.iterdir()} - {"data.db", "data.db.key", "data.db.lock", "data.db.cache"}
     assert left == set()
     lines = [json.loads(line) for line in run_cli("logs", "--json", database=server.database).stdout.splitlines()]
     assert [line["path"] for line in lines if line["kind"] == "access"] == ["/"]

@@ -96,12 +96,13 @@ class AccountCalls:
         user = await self._user(caller)
         if user.pending_totp is None:
             raise InvalidInput("Ask for a secret first.")
-        step = totp.find_step(user.pending_totp, body.code, time.time())
-        if step is None:
+        secret = await self._database.read(users.open_pending_totp, user)
+        step = None if secret is None else totp.find_step(secret, body.code, time.time())
+        if secret is None or step is None:
             raise InvalidInput("This code is wrong; is the clock of your device right?")
         codes = totp.new_recovery_codes()
         hashes = [totp.hash_recovery_code(code) for code in codes]
-        await self._change(caller, "user.totp", user, _confirm_totp, user.pending_totp, step, hashes)
+        await self._change(caller, "user.totp", user, _confirm_totp, secret, step, hashes)
         return answer({"recovery_codes": codes})
 
     async def remove_totp(self, caller: SignedIn, request: Request, body: Confirmation) -> NoContent:

@@ -51,7 +51,27 @@ class Audit:
         **kwargs: P.kwargs,
     ) -> T:
         """Do what `Database.write` does, and write down who did it; a change that fails leaves no row."""
+        return await self._database.write(self._audited(caller, act, function, *args, **kwargs))
 
+    async def write_always(
+        self,
+        caller: Principal,
+        act: Act,
+        function: Callable[Concatenate[apsw.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Do the same in a read-only time too."""
+        return await self._database.write_always(self._audited(caller, act, function, *args, **kwargs))
+
+    def _audited(
+        self,
+        caller: Principal,
+        act: Act,
+        function: Callable[Concatenate[apsw.Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Callable[[apsw.Connection], T]:
         def change(connection: apsw.Connection) -> T:
             if act.check is not None:
                 act.check(connection)
@@ -60,7 +80,7 @@ class Audit:
             note(connection, caller, act, before, _seen(act.look, connection))
             return result
 
-        return await self._database.write(change)
+        return change
 
 
 def note(

@@ -4,6 +4,7 @@ Rule: a backup holds all that the server has, what nobody is shown among it; onl
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated
@@ -24,8 +25,10 @@ from fazt.backups import restoring
 from fazt.backups.boot import boot
 from fazt.backups.file import check_passphrase
 from fazt.backups.shelf import Backup, Proof, Retention, Shelf
-from fazt.errors import Conflict, Forbidden
+from fazt.errors import Conflict, Forbidden, StoreReadOnly
 from fazt.store.database import Database
+
+log = logging.getLogger("fazt.backups")
 
 CONTENT = "application/octet-stream"
 PIECE_BYTES = 1 << 20
@@ -34,11 +37,15 @@ Count = Annotated[int, Field(ge=0, le=10_000)]
 
 
 class NewBackup(BaseModel):
-    """A backup that is to be made; with a passphrase it is encrypted."""
+    """A backup that is to be made; with a passphrase it is encrypted.
+
+    `with_key`: the key of the secrets goes along; null: only where there is a passphrase.
+    """
 
     model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
     label: Annotated[str, Field(max_length=200)] = ""
     passphrase: Passphrase = None
+    with_key: bool | None = None
 
 
 class Check(BaseModel):
@@ -99,7 +106,7 @@ class BackupCalls:
         """Make a backup while the server goes on; it is on disk when this is answered."""
         passphrase = None if body.passphrase is None else check_passphrase(body.passphrase)
         async with self._one:
-            made = await asyncio.to_thread(self._shelf.create, body.label, passphrase)
+            made = await asyncio.to_thread(self._shelf.create, body.label, passphrase, with_key=body.with_key)
         await self._note(caller, "backup.create", made.id)
         return answer(_json(made), 201)
 
@@ -166,7 +173,10 @@ class BackupCalls:
 
     async def _note(self, caller: Principal, action: str, subject: str) -> None:
         """Write down what was done to files, which no transaction holds."""
-        await self._audit.write(caller, Act(action, subject), lambda _: None)
+        try:
+            await self._audit.write(caller, Act(action, subject), lambda _: None)
+        except StoreReadOnly as error:  # a time in which nothing is written is a good one for a backup
+            log.warning("%s of %s was not written down: %s", action, subject, error.message)
 
 
 def _check_owner(caller: Principal) -> None:
@@ -197,6 +207,8 @@ def _json(backup: Backup) -> shapes.Backup:
         "sha256": header.sha256,
         "bytes": backup.size,
         "encrypted": header.is_encrypted,
+        "with_key": header.with_secrets_key,
+        "key_id": header.secrets_key or None,
         "path": str(backup.path),
         "proof": None if backup.proof is None else _proof_json(backup.proof),
     }

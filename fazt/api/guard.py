@@ -6,6 +6,7 @@ whoever asks may see it. Rule: nothing of a protected path is told before that, 
 
 import hashlib
 import hmac
+import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from fazt.auth.attempts import Attempts, neighbourhood
 from fazt.auth.cookies import hash_secret
 from fazt.auth.passes import CODE_S, COOKIE, PLAIN_COOKIE, Pass
 from fazt.data import environment
-from fazt.errors import Forbidden, MethodNotAllowed, NotFound, TooManyAttempts, Unauthenticated
+from fazt.errors import Forbidden, MethodNotAllowed, NotFound, StoreError, TooManyAttempts, Unauthenticated
 from fazt.sites.decision import read_path
 from fazt.sites.hosting import Hosting
 from fazt.sites.protection import Rule, covers, find_rule
@@ -32,6 +33,8 @@ from fazt.store import protection, sites
 from fazt.store.changes import Change
 from fazt.store.database import Database, now_ms
 from fazt.store.protection import Share
+
+log = logging.getLogger("fazt.guard")
 
 SIGN_IN, ENTER, SHARE = "/_fazt/sign-in", "/_fazt/enter", "/_fazt/share/"
 OPEN = ("/_fazt/health", "/_fazt/hooks/")  # they have a check of their own, or nothing to hide
@@ -260,7 +263,10 @@ class Guard:
         if share is None or left_s <= 0 or share.version != lock.version:
             await respond_error(send, NotFound("This share link has ended or was revoked."))
             return
-        await self._database.write(protection.note_use, share.id)
+        try:
+            await self._database.write(protection.note_use, share.id)
+        except StoreError as error:  # who has the link may look, whether that is counted or not
+            log.warning("the use of a share link was not counted: %s", error)
         back = quote(share.path.removesuffix("*"), safe="/!$&'()*+,;=:@~-._")
         await self._let_in(scope, send, lock, [f"share:{share.id}"], min(left_s, LONGEST_S), back)
 

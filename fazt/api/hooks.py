@@ -23,7 +23,6 @@ from fazt.api.preconditions import IfMatch, held_to, revision_of_fields
 from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.auth.tokens import Principal
-from fazt.data.environment import seal
 from fazt.errors import Conflict, InvalidInput
 from fazt.hooks.receiving import read_body
 from fazt.hooks.signatures import Style
@@ -113,9 +112,9 @@ class Hooks:
             raise InvalidInput("The name of a hook has 1 to 64 of the characters a-z, 0-9, - and _: github-pushes.")
         secret = _secret_for(body.style, body.secret)
         _check_function(body.function, body.site)
-        sealed = None if secret is None else seal(_encoded(secret))
+        kept = None if secret is None else _encoded(secret)
         act = _act("create", body.name, body.site)
-        made = await self._audit.write(caller, act, hooks.add, body.name, body.site, body.style, sealed, body.function)
+        made = await self._audit.write(caller, act, hooks.add, body.name, body.site, body.style, kept, body.function)
         return answer({**self._json(made), "secret": secret}, 201)
 
     async def show(self, caller: FilteredReader, name: str) -> Answer[shapes.Hook]:
@@ -129,17 +128,15 @@ class Hooks:
         hook = await self._find(caller, "deploy", name)
         wanted = body.model_fields_set
         style = body.style or hook.style
-        if body.secret is not None:
-            sealed = None if _secret_for(style, body.secret) is None else seal(_encoded(body.secret))
-        else:
-            sealed = None if style == "none" else hook.secret
-            if sealed is None and style != "none":
-                raise InvalidInput(f"A hook of the style {style} needs a secret; send one.")
+        if body.secret is None and style != "none" and hook.secret is None:
+            raise InvalidInput(f"A hook of the style {style} needs a secret; send one.")
+        given = None if body.secret is None else _secret_for(style, body.secret)
+        secret = None if given is None else _encoded(given)
         function = body.function if "function" in wanted else hook.function
         _check_function(function, hook.site)
         enabled = hook.enabled if body.enabled is None else body.enabled
         act = _act("change", name, hook.site, secret_changed=body.secret is not None, if_match=if_match)
-        made = await self._audit.write(caller, act, hooks.change, hook, style, sealed, function, enabled)
+        made = await self._audit.write(caller, act, hooks.change, hook, style, secret, function, enabled)
         return answer(self._json(made))
 
     async def remove(self, caller: FilteredDeployer, name: str, if_match: IfMatch = None) -> NoContent:

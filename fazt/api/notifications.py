@@ -20,7 +20,6 @@ from fazt.api.auditing import Act, Audit
 from fazt.api.preconditions import IfMatch, held_to, revision_of_fields
 from fazt.api.shapes import Page
 from fazt.api.times import iso
-from fazt.data.environment import seal
 from fazt.errors import InvalidInput, NotAvailable
 from fazt.notifications.events import KINDS, Kind
 from fazt.notifications.messages import check_secret, check_url
@@ -93,10 +92,10 @@ class NotificationCalls:
         url, secret = check_url(body.url), body.secret
         if secret is None and body.kind == "webhook":
             secret = secrets.token_urlsafe(SECRET_BYTES)
-        sealed = None if secret is None else _sealed(body.kind, secret)
+        kept = None if secret is None else _encoded(body.kind, secret)
         act = _act("create", body.name)
         chosen = _in_order(body.events)
-        made = await self._audit.write(caller, act, store.add, body.name, body.kind, url, sealed, chosen, body.enabled)
+        made = await self._audit.write(caller, act, store.add, body.name, body.kind, url, kept, chosen, body.enabled)
         return answer({**_json(made, None), "secret": secret}, 201)
 
     async def show(self, caller: Admin, name: str) -> Answer[shapes.Notification]:
@@ -112,13 +111,13 @@ class NotificationCalls:
         """
         channel = await self._database.read(store.get, name)
         url = channel.url if body.url is None else check_url(body.url)
-        sealed = channel.secret if body.secret is None else _sealed(channel.kind, body.secret)
+        kept = None if body.secret is None else _encoded(channel.kind, body.secret)
         if body.secret is None and urlsplit(url)[:2] != urlsplit(channel.url)[:2] and channel.secret is not None:
             raise InvalidInput("The secret was for the host before; send the secret for the new one along.")
         events = channel.events if body.events is None else _in_order(body.events)
         enabled = channel.enabled if body.enabled is None else body.enabled
         act = _act("change", name, secret_changed=body.secret is not None, if_match=if_match)
-        await self._audit.write(caller, act, store.change, channel, url, sealed, events, enabled)
+        await self._audit.write(caller, act, store.change, channel, url, kept, events, enabled)
         self._notifications.wake()
         return answer(await self._database.read(_show, name))
 
@@ -173,10 +172,10 @@ def _notice_json(notice: Notice) -> shapes.Notice:
     }
 
 
-def _sealed(kind: str, secret: str) -> bytes:
+def _encoded(kind: str, secret: str) -> bytes:
     check_secret(kind, secret)
     try:
-        return seal(secret.encode())
+        return secret.encode()
     except UnicodeEncodeError:
         raise InvalidInput("The secret is not valid UTF-8.") from None
 

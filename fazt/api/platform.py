@@ -13,7 +13,7 @@ from fazt.api.routing import Application, Receive, Scope, Send
 from fazt.errors import FaztError, MethodNotAllowed, NotFound, StorageFull
 from fazt.store import changes
 from fazt.store.database import Database
-from fazt.store.writer import RESERVE_BYTES
+from fazt.store.room import FLOOR_BYTES
 
 HEALTH = "/_fazt/health"
 FIELDS = [
@@ -71,5 +71,5 @@ def _check(connection: apsw.Connection, path: Path) -> None:
     """
     changes.last(connection)
     disk = os.statvfs(path)
-    if disk.f_blocks and disk.f_bavail * disk.f_frsize < RESERVE_BYTES:
+    if disk.f_blocks and disk.f_bavail * disk.f_frsize < FLOOR_BYTES:
         raise StorageFull("The disk is full.")

@@ -226,7 +226,8 @@ def _take_code(connection: apsw.Connection, id: int, code: str, now_s: float) ->
         return False
     if totp.is_recovery_code(code):
         return users.take_recovery_code(connection, id, totp.hash_recovery_code(code))
-    step = totp.find_step(user.totp, code, now_s)
+    secret = users.open_totp(connection, user)
+    step = None if secret is None else totp.find_step(secret, code, now_s)
     return step is not None and users.take_step(connection, id, step)
 
 

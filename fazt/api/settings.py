@@ -17,7 +17,7 @@ from fazt.api.preconditions import IfMatch, held_to, revision_of_fields
 from fazt.api.shapes import Page
 from fazt.api.times import iso
 from fazt.auth.tokens import Principal
-from fazt.settings import LARGEST, LiveSettings, Settings, Value, check_value, find, variable
+from fazt.settings import HIDDEN, LARGEST, LiveSettings, Settings, Value, check_value, find, is_secret, variable
 from fazt.store import settings as store
 from fazt.store.database import Database
 from fazt.store.settings import SettingChange
@@ -115,9 +115,9 @@ class SettingsCalls:
     async def _write(
         self, caller: Principal, subject: str, function: Any, wanted: Any, if_match: str | None = None
     ) -> None:
-        check = held_to(if_match, store.find_all, lambda chosen: _revision(subject, chosen.get(subject)))
-        act = Act("setting.change", subject or "settings", look=store.find_all, check=check)
-        await self._audit.write(caller, act, function, caller.actor, wanted)
+        check = held_to(if_match, store.find_shown, lambda chosen: _revision(subject, chosen.get(subject)))
+        act = Act("setting.change", subject or "settings", look=store.find_shown, check=check)
+        await self._audit.write_always(caller, act, function, caller.actor, wanted)  # one of them ends a read-only time
         self._live.take(await self._database.read(store.find_all))
 
     def _json(self, name: str) -> shapes.Setting:
@@ -126,11 +126,12 @@ class SettingsCalls:
         about = setting.metadata
         default: Value = getattr(Settings(), name)
         value: Value = getattr(self._live.now, name)
+        chosen = next(each.value for each in said if each.source == "database")
         return {
             "name": name,
             "type": type(default).__name__,
             "default": default,
-            "value": value,
+            "value": _shown(name, value),
             "unit": about["unit"],
             "help": about["help"],
             "choices": list(about["choices"]),
@@ -138,12 +139,21 @@ class SettingsCalls:
             "high": None if about["high"] >= LARGEST else about["high"],
             "variable": variable(name),
             "source": counts.source,
-            "because": [{"source": each.source, "value": each.value} for each in said],
+            "because": [
+                {"source": each.source, "value": None if each.value is None else _shown(name, each.value)}
+                for each in said
+            ],
+            "secret": about["secret"],
             "live": about["live"],
             "restart_needed": name in self._live.waiting,
-            "revision": _revision(name, next(each.value for each in said if each.source == "database")),
+            "revision": _revision(name, None if chosen is None else _shown(name, chosen)),
             "editable": counts.source in ("database", "default"),
         }
+
+
+def _shown(name: str, value: Value) -> Value:
+    """Return a value as it may be shown: of a secret, whether there is one."""
+    return HIDDEN if is_secret(name) and value != "" else value
 
 
 def _revision(name: str, chosen: Value | None) -> str:

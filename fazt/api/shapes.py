@@ -637,6 +637,7 @@ class Setting(TypedDict):
     variable: str
     source: str
     because: Sequence[Source]
+    secret: Annotated[bool, Field(description="its value is shown nowhere")]
     live: bool
     restart_needed: bool
     editable: bool
@@ -774,6 +775,7 @@ class Status(TypedDict):
     domain: str
     url: str
     database: DatabaseState
+    read_only: Annotated[bool, Field(description="nothing can be changed at the moment")]
     memory_bytes: int
     connections: int
     cache: Cache
@@ -844,6 +846,8 @@ class Backup(TypedDict):
     sha256: str
     bytes: int
     encrypted: bool
+    with_key: Annotated[bool, Field(description="the key of its secrets is in it")]
+    key_id: Annotated[str | None, Field(description="which key its secrets are sealed with")]
     path: str
     proof: BackupProof | None
 

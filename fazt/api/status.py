@@ -77,6 +77,7 @@ class Status:
                 "domain": self._hosting.domain,
                 "url": self._hosting.url(self._hosting.domain),
                 "database": {"path": str(self._database.path), "bytes": self._database.file_bytes(), **holds},
+                "read_only": self._database.is_writing_stopped,
                 "memory_bytes": resident_bytes(),
                 "connections": self._connections(),
                 "cache": self._cache_json(),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import apsw
 
-from fazt.errors import BackupRefused, NotFound, StoreCorrupt
-from fazt.store import blobs, changes, schema, sites, versions
+from fazt.errors import BackupRefused, NotFound, SecretsLocked, StoreCorrupt
+from fazt.store import blobs, changes, key_file, schema, sealed_rows, sealing, sites, versions
 from fazt.store.blobs import Blob
 
 NO_LIMIT = -1
@@ -24,6 +24,7 @@ class Contents:
     sites: tuple[str, ...]
     versions: int
     blobs: int
+    key_id: bytes | None  # of the key that its secrets are sealed with
 
 
 def look(path: Path) -> Contents:
@@ -45,7 +46,23 @@ def look(path: Path) -> Contents:
             sites=names,
             versions=versions.count_all(connection),
             blobs=blobs.totals(connection)[0],
+            key_id=sealed_rows.find_key_id(connection),
         )
+
+
+def take_key_along(path: Path, database: Path, *, required: bool) -> bytes | None:
+    """Put the key of a database's secrets into a copy of it, and return it; None where it is missing.
+
+    Raises: SecretsLocked where it is missing and required.
+    """
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        id = sealing.key_id(connection)
+        key = key_file.find(database, id)
+        if key is not None:
+            sealed_rows.carry(connection, key)
+        elif required:
+            raise SecretsLocked(sealing.LOST.format(id=id.hex()))
+        return key
 
 
 def check(path: Path, progress: Callable[[int, int], None] | None = None) -> None:

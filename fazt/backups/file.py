@@ -51,6 +51,8 @@ class Header:
     bytes: int
     sha256: str
     encrypted_key: str = ""  # base64 of an age file; "": not encrypted
+    secrets_key: str = ""  # id of the key that the secrets in it are sealed with; "": made before they were sealed
+    with_secrets_key: bool = False  # that key is in it
 
     @property
     def is_encrypted(self) -> bool:
@@ -167,8 +169,9 @@ def _to_line(header: Header) -> bytes:
 def _checked(header: Header) -> Header:
     for each in fields(Header):
         value = getattr(header, each.name)
-        if type(value) is not (int if each.type is int else str) or (isinstance(value, int) and value < 0):
+        if type(value) is not each.type or (isinstance(value, int) and value < 0):
             raise ValueError(each.name)
+    bytes.fromhex(header.secrets_key)
     if header.made_at > LATEST_MS:
         raise ValueError("made_at")
     return header

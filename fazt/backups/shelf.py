@@ -75,15 +75,26 @@ class Shelf:
         self._database = database
         self.folder = folder
 
-    def create(self, label: str = "", passphrase: str | None = None, progress: Progress | None = None) -> Backup:
+    def create(
+        self,
+        label: str = "",
+        passphrase: str | None = None,
+        progress: Progress | None = None,
+        *,
+        with_key: bool | None = None,
+    ) -> Backup:
         """Copy the database while others write to it, and keep the copy. It is on disk when this returns.
 
-        Blocks its thread. Raises: StorageFull, StoreError.
+        `with_key`: the key of its secrets goes along; None: where a passphrase keeps it from others, and it is there.
+        Blocks its thread. Raises: SecretsLocked where the key is to go along and is missing; StorageFull, StoreError.
         """
         with self._workspace() as work:
             copy = work / "data.db"
             snapshot.copy(self._database, copy)
             found = contents.look(copy)
+            key = None
+            if passphrase is not None if with_key is None else with_key:
+                key = contents.take_key_along(copy, self._database, required=with_key is True)
             header = Header(
                 made_at=now_ms(),
                 label=label,
@@ -95,6 +106,8 @@ class Shelf:
                 blobs=found.blobs,
                 bytes=0,
                 sha256="",
+                secrets_key="" if found.key_id is None else found.key_id.hex(),
+                with_secrets_key=key is not None,
             )
             id = _new_id(header.made_at)
             path = self._path(id)

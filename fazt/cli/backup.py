@@ -3,6 +3,7 @@
 Rule: a backup on this machine is restored by this process, so that one can be restored where the database is damaged.
 """
 
+import os
 import shutil
 import sys
 import tempfile
@@ -25,6 +26,7 @@ from fazt.cli.secret_input import read_secret
 from fazt.cli.transports import SocketTransport
 from fazt.errors import InvalidInput, NotFound
 from fazt.settings import Settings, backup_folder, database_path, socket_path
+from fazt.store import key_file
 from fazt.store.staged import sync_folder
 
 
@@ -55,6 +57,11 @@ def passphrase_option(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--out", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Put it there instead.")
 @click.option("--label", metavar="TEXT", default="", help="What it is for.")
 @click.option("--encrypt", is_flag=True, help="Encrypt it with a passphrase, which nobody can help you to later.")
+@click.option(
+    "--with-key/--without-key",
+    default=None,
+    help="Put the key of the secrets into it, or leave it out; else it goes along where there is a passphrase.",
+)
 @passphrase_option
 @json_option
 @server_options
@@ -62,6 +69,7 @@ def create(
     out: Path | None,
     label: str,
     encrypt: bool,
+    with_key: bool | None,
     passphrase_path: str | None,
     as_json: bool,
     db: str | None,
@@ -78,7 +86,7 @@ def create(
     if out is not None and out.exists():
         raise InvalidInput(f"{out} is there already; name another file.")
     with connect(db, remote) as client:
-        made = _long(client, "POST", "backups", body={"label": label, "passphrase": passphrase})
+        made = _long(client, "POST", "backups", body={"label": label, "passphrase": passphrase, "with_key": with_key})
         if out is not None:
             _fetch(client, made, out)
             client.ask("DELETE", "backups", made["id"])
@@ -89,6 +97,7 @@ def create(
     what = f"{number(made['sites'], 'site')}, {number(made['versions'], 'version')}"
     click.echo(f"{click.style(made['path'], bold=True)}")
     click.secho(f"{what}, {size(made['bytes'])}{', encrypted' if made['encrypted'] else ''}", dim=True, err=True)
+    _say_key(made)
 
 
 @backup.command("list")
@@ -199,12 +208,14 @@ def restore(which: str, yes: bool, passphrase_path: str | None, db: str | None, 
     with _progress("Checking", header.bytes) as progress:
         restoring.stage(path, database, passphrase, progress=progress)
     if SocketTransport.is_open(socket_path(database)):
+        _warn_of_missing_key(header, database)
         with connect(db, None) as client:
             client.ask("POST", "restart")
         click.echo(f"{number(header.sites, 'site')} restored; the server starts anew.")
         return
     kept = restoring.finish(database)
     click.echo(f"{number(header.sites, 'site')} restored.")
+    _warn_of_missing_key(header, database)
     if kept is not None and kept.exists():
         click.secho(f"What was there before is kept: {kept}", dim=True, err=True)
 
@@ -267,6 +278,27 @@ def _restore_there(which: str, yes: bool, passphrase_path: str | None, db: str |
         passphrase = _passphrase(passphrase_path) if found["encrypted"] else None
         _long(client, "POST", "backups", found["id"], "restore", body={"passphrase": passphrase})
     click.echo(f"{number(found['sites'], 'site')} restored; the server starts anew.")
+
+
+def _say_key(made: dict[str, Any]) -> None:
+    """Say whether what was made opens its own secrets."""
+    if made["with_key"] and made["encrypted"]:
+        text = "The key of its secrets is in it."
+    elif made["with_key"]:
+        text = "The key of its secrets is in it, and it is not encrypted: whoever has it can read them."
+    else:
+        text = "The key of its secrets is not in it: keep a copy of the key file elsewhere (fazt key status)."
+    click.secho(text, dim=True, err=True)
+
+
+def _warn_of_missing_key(header: Header, database: Path) -> None:
+    """Say what is missing on a machine that does not have the key."""
+    id = header.secrets_key
+    if not id or header.with_secrets_key:
+        return
+    if key_file.find(Path(os.path.realpath(database)), bytes.fromhex(id)) is None:
+        text = f"Its secrets take the key {id}, which is neither in it nor here. Put it here: fazt key give FILE"
+        click.secho(text, fg="yellow", err=True)
 
 
 def _find(which: str, database: Path, db: str | None) -> Path:

@@ -11,8 +11,9 @@ import orjson
 from fazt.cli.client import Client, connect
 from fazt.cli.options import json_option, server_options
 from fazt.cli.output import age, facts, number, plain, print_json, table
+from fazt.cli.secret_input import read_secret
 from fazt.errors import InvalidInput
-from fazt.settings import check_value
+from fazt.settings import check_value, is_secret
 
 SOURCES = {
     "flag": "the command line of `fazt serve`",
@@ -77,16 +78,24 @@ def get(name: str, as_json: bool, db: str | None, remote: str | None) -> None:
 
 @config.command("set")
 @click.argument("name")
-@click.argument("value")
+@click.argument("value", required=False)
 @server_options
-def set_value(name: str, value: str, db: str | None, remote: str | None) -> None:
-    """Set a setting.
+def set_value(name: str, value: str | None, db: str | None, remote: str | None) -> None:
+    """Set a setting; one that is secret is typed at a prompt or comes through a pipe.
 
     \b
     Examples:
       fazt config set idle_timeout_s 30
       fazt config set domain example.org
     """
+    if is_secret(name):
+        if value is not None:
+            raise InvalidInput(
+                f"{name} is secret: leave VALUE out, and type it at the prompt or send it through a pipe."
+            )
+        value = read_secret(name, None)
+    elif value is None:
+        raise click.UsageError("Missing argument 'VALUE'.")
     with connect(db, remote, create=True) as client:
         item = client.ask("PUT", "settings", name, body={"value": check_value(name, value)})
     _say_set(item)
@@ -177,7 +186,7 @@ def rollback(number: int | None, db: str | None, remote: str | None) -> None:
 @config.command("export")
 @server_options
 def export(db: str | None, remote: str | None) -> None:
-    """Print what was set, as JSON that `fazt config import` takes.
+    """Print what was set, as JSON that `fazt config import` takes; secrets are not in it.
 
     \b
     Example:
@@ -187,6 +196,7 @@ def export(db: str | None, remote: str | None) -> None:
         said = {
             item["name"]: next(each for each in item["because"] if each["source"] == "database")
             for item in _settings(client)
+            if not item["secret"]
         }
     print_json({name: each["value"] for name, each in said.items() if each["value"] is not None})
 

@@ -53,6 +53,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "service": ("service", "Run the server as a service of this computer."),
         "upgrade": ("upgrade", "Go to a newer version, or back."),
         "backup": ("backup", "Make backups, prove them, and restore one."),
+        "key": ("key", "Look after the key that secrets are sealed with."),
         "config": ("config", "Look at the settings of a server, and change them."),
         "notifications": ("notifications", "Be told of deploys, failures and a full disk."),
         "doctor": ("doctor", "Look for what is wrong with this machine."),

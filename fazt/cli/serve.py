@@ -19,7 +19,8 @@ PAUSE_S = 0.1
 @click.option("--domain", metavar="NAME", help="The domain under which sites answer (default: localhost).")
 @click.option("--http", metavar="ADDR:PORT", help="Where to listen (default: 127.0.0.1:4698).")
 @click.option("--https", metavar="ADDR:PORT", help="Where to listen for HTTPS (default: nowhere).")
-def serve(db: str | None, domain: str | None, http: str | None, https: str | None) -> None:
+@click.option("--read-only", is_flag=True, help="Change nothing: every write is refused.")
+def serve(db: str | None, domain: str | None, http: str | None, https: str | None, read_only: bool) -> None:
     """Serve all sites of a database until Ctrl-C.
 
     \b
@@ -30,6 +31,7 @@ def serve(db: str | None, domain: str | None, http: str | None, https: str | Non
     from fazt.server.serving import run  # the server's libraries, for this command only
 
     path = database_path(db)
+    flags = {"domain": domain, "http": http, "https": https}
     supervised = "NOTIFY_SOCKET" in os.environ  # what is printed goes to a log, where the link's secret must not stand
 
     watched = supervised and "INVOCATION_ID" in os.environ  # by systemd, which starts it again when it ends
@@ -47,7 +49,7 @@ def serve(db: str | None, domain: str | None, http: str | None, https: str | Non
     wait_s = RESTART_WAIT_S if os.environ.pop(RESTARTED, "") else 0
     while True:
         try:
-            again = run({"domain": domain, "http": http, "https": https}, path, say)
+            again = run({**flags, "read_only": "yes" if read_only else None}, path, say)
             break
         except StoreBusy:  # a command looked into the database while no server had it
             if wait_s <= 0:

@@ -37,6 +37,8 @@ def status(as_json: bool, db: str | None, remote: str | None) -> None:
         pages = f"{number(cache['entries'], 'page')}, {size(cache['bytes'])} of {size(cache['max_bytes'])}"
         lines.append(("memory", f"{size(found['memory_bytes'])}, {number(found['connections'], 'connection')}"))
         lines.append(("page cache", pages))
+    if found.get("read_only"):
+        lines.append(("writing", "stopped: this server is read-only (fazt config why read_only)"))
     lines.append(("backups", _backups(found["backups"])))
     if found["certificates"]["count"]:
         lines.append(("certificates", _certificates(found["certificates"])))

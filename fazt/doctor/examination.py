@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from fazt.doctor import machine, network
 from fazt.doctor.findings import Finding
 from fazt.doctor.subject import Subject
+from fazt.errors import StoreError
 
 Check = Callable[[Subject], Finding]
 
 HERE: Sequence[Check] = (
     machine.check_version,
     machine.check_permissions,
+    machine.check_key,
     machine.check_disk,
     machine.check_wal,
     machine.check_backup,
@@ -34,9 +36,9 @@ def examine(subject: Subject, *, online: bool) -> list[Finding]:
 
 
 def _run(check: Check, subject: Subject) -> Finding:
-    """Run one check; what the system refuses it is a finding too, and the next checks still run."""
+    """Run one check; what the system or the store refuses it is a finding too, and the next checks still run."""
     try:
         return check(subject)
-    except OSError as error:
+    except (OSError, StoreError) as error:
         name = check.__name__.removeprefix("check_").replace("_", " ")
         return Finding(name, "warning", f"This could not be looked at: {error}.", "Run it as the server's user.")

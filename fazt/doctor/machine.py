@@ -20,7 +20,9 @@ from fazt import __version__
 from fazt.doctor.findings import Finding
 from fazt.doctor.subject import Subject
 from fazt.settings import listen_address
-from fazt.store.writer import LARGE_WAL_BYTES, RESERVE_BYTES
+from fazt.store import key_file, sealed_rows
+from fazt.store.room import reserve_bytes
+from fazt.store.writer import LARGE_WAL_BYTES
 
 CONNECT_S = 2.0
 EVERY_ADDRESS = (str(IPv4Address(0)), str(IPv6Address(0)))
@@ -61,16 +63,43 @@ def check_permissions(subject: Subject) -> Finding:
     return Finding("permissions", "ok", f"Only its owner may read {path}.")
 
 
+def check_key(subject: Subject) -> Finding:
+    """See whether the key of the secrets is there, for its owner alone, and no older copy holds them without it."""
+    path = subject.path.resolve()
+    wanted = sealed_rows.key_id_of(path) if path.exists() else None
+    if wanted is None:
+        return Finding("key", "ok", "No secrets are sealed here yet.")
+    place = next((each.place for each in key_file.look(path, wanted) if _is_key(each, wanted)), None)
+    if place is None:
+        what = f"The key {wanted.hex()} of the secrets is missing: none of them can be used."
+        fix = "fazt key give FILE puts it in its place; if it is lost, fazt key forget begins with a new one."
+        return Finding("key", "failure", what, fix)
+    mode = place.stat().st_mode
+    if mode & 0o077:
+        what = f"Others may read {place}, the key of the secrets (mode {stat.S_IMODE(mode):o})."
+        return Finding("key", "failure", what, f"chmod 600 {place}")
+    for kept in sorted(path.parent.glob(f"{path.name}.schema-*")):
+        if sealed_rows.key_id_of(kept) is None:
+            what = f"{kept} is from before secrets were sealed: they can be read in it."
+            return Finding("key", "warning", what, f"rm {kept}, once you will not go back to that version")
+    return Finding("key", "ok", f"Secrets are sealed; their key is at {place}. Keep a copy of it elsewhere.")
+
+
+def _is_key(look: key_file.Look, wanted: bytes) -> bool:
+    return look.key is not None and key_file.id_of(look.key) == wanted
+
+
 def check_disk(subject: Subject) -> Finding:
     """See whether the disk holds the database a second time, as a backup or a restore needs."""
     if not subject.path.parent.exists():
         return Finding("disk", "failure", f"{subject.path.parent} is missing.", f"mkdir -p {subject.path.parent}")
-    free = shutil.disk_usage(subject.path.parent).free
+    disk = shutil.disk_usage(subject.path.parent)
+    free, reserve = disk.free, reserve_bytes(disk.total, subject.settings.disk_reserve_bytes)
     size = subject.path.stat().st_size if subject.path.exists() else 0
     what = f"{_mb(free)} are free, the database takes {_mb(size)}."
-    if free < RESERVE_BYTES:
+    if free < reserve:
         fix = f"Make room on the disk of {subject.path}; fazt versions prune and fazt sites remove give some back."
-        return Finding("disk", "failure", f"{what} Nothing can be written.", fix)
+        return Finding("disk", "failure", f"{what} {_mb(reserve)} stay free: nothing that grows is written.", fix)
     if free < 2 * size:
         fix = f"Free {_mb(2 * size - free)} on the disk of {subject.path}, so that twice the database fits."
         return Finding("disk", "warning", what, fix)

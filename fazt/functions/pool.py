@@ -76,11 +76,20 @@ class Pool:
         """Let go of what is idle, until the task is cancelled."""
         while True:
             await asyncio.sleep(SWEEP_S)
-            before = time.monotonic() - IDLE_S
-            for group in list(self._groups.values()):
-                for runner in list(group.runners):
-                    if not runner.calls and runner.used_at < before:
-                        runner.retire()
+            self.retire_idle(IDLE_S)
+
+    def retire_idle(self, idle_s: float) -> int:
+        """Let the runners go that nobody has called for so long; return how many that were."""
+        before = time.monotonic() - idle_s
+        idle = [
+            runner
+            for group in self._groups.values()
+            for runner in group.runners
+            if not runner.calls and runner.used_at < before
+        ]
+        for runner in idle:
+            runner.retire()
+        return len(idle)
 
     def warm(self) -> None:
         """Start what the first call will need, in the background."""

@@ -16,14 +16,12 @@ from functools import partial
 import apsw
 
 from fazt.clock import TROUBLE_PAUSE_MS, Clock, keep_looking
-from fazt.data.environment import unseal
 from fazt.errors import FaztError, FetchRefused, NotFound, StoreError
 from fazt.notifications.events import KINDS, TEST, Kind, make_event
 from fazt.notifications.messages import make_request
 from fazt.outbound.client import Limits, Outbound, Response
 from fazt.store import notifications as store
 from fazt.store.database import Database
-from fazt.store.environment import Variable
 from fazt.store.notifications import Attempt, Channel, Event, Notice, State
 
 log = logging.getLogger("fazt.notifications")
@@ -158,7 +156,8 @@ class Notifications:
         tried_at = self._clock.now_ms()
         status = answer = error = None
         try:
-            request = make_request(channel, open_secret(channel), notice, self._server, tried_at // 1000)
+            secret = None if channel.secret is None else await self._database.read(store.open_secret, channel)
+            request = make_request(channel, secret, notice, self._server, tried_at // 1000)
             response = await self._client().fetch(request)
             try:
                 status = response.status
@@ -208,13 +207,6 @@ async def _read_beginning(response: Response) -> str:
                 data += piece
     text = data[:ANSWER_BYTES].decode("utf-8", "replace")
     return "".join(each if each.isprintable() or each == "\n" else "\ufffd" for each in text)[:ANSWER_CHARACTERS]
-
-
-def open_secret(channel: Channel) -> str | None:
-    """Return the secret of a channel. Raises: StoreError."""
-    if channel.secret is None:
-        return None
-    return unseal(Variable(f"the notification {channel.name}", True, channel.created_at, channel.secret))
 
 
 def pause_ms(attempts: int) -> int:

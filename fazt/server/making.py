@@ -15,6 +15,7 @@ from fazt.clock import SystemClock
 from fazt.edge.limits import Limits
 from fazt.hooks.receiving import Receiver
 from fazt.jobs.options import parse_job
+from fazt.machine.memory import MemoryGuard, look
 from fazt.notifications.notifications import LIMITS as NOTIFICATION_LIMITS
 from fazt.notifications.notifications import Notifications
 from fazt.notifications.watch import Watch
@@ -40,13 +41,22 @@ from fazt.store.queue import NewJob
 
 PAGE_CACHE_SHARE = 4  # of the memory that the process may use: one part in so many
 FUNCTIONS_SHARE = 4
+IDLE_WHEN_LOW_S = 2.0  # a runner that was not called for so long gives way where memory runs low
 REMIND_S = 24 * 3600  # of the same trouble with backups
 MAX_BODY_BYTES = 64 << 20  # beyond the largest archive; whoever reads a body allows less
 
 
 def read_settings(database: Database, flags: Mapping[str, object]) -> LiveSettings:
     """Return the settings of this process, those of the database among them. Raises: InvalidInput."""
-    return LiveSettings(flags, stored=database.read_blocking(stored_settings.find_all))
+    settings = LiveSettings(flags, stored=database.read_blocking(stored_settings.find_all))
+    guard(database, settings.now)
+    return settings
+
+
+def guard(database: Database, settings: Settings) -> None:
+    """Let a database keep to what the settings say of growing and of writing at all."""
+    database.keep_free(settings.disk_reserve_bytes)
+    database.stop_writing(settings.read_only == "yes")
 
 
 def make_hosting(settings: Settings) -> Hosting:
@@ -107,6 +117,17 @@ def make_schedule(parts: Parts) -> Schedule:
         parts.telling.notifications.notify_once(title, REMIND_S, "backup", title, text)
 
     return Schedule(parts.database, parts.shelf, plan, SystemClock(), tell)
+
+
+def make_memory_guard(parts: Parts) -> MemoryGuard:
+    """Return what makes room when memory runs low."""
+    return MemoryGuard(
+        parts.pages,
+        lambda: parts.pages.statistics().bytes,
+        lambda: page_cache_bytes(parts.settings.now),
+        partial(parts.functions.pool.retire_idle, IDLE_WHEN_LOW_S),
+        look,
+    )
 
 
 def make_receiving(database: Database, hosting: Hosting, functions: FunctionParts) -> Receiving:

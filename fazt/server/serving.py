@@ -31,8 +31,10 @@ from fazt.machine.supervisor import Supervisor
 from fazt.server.functions import make_functions
 from fazt.server.making import (
     functions_memory_bytes,
+    guard,
     make_hosting,
     make_limits,
+    make_memory_guard,
     make_schedule,
     make_spill,
     page_cache_bytes,
@@ -40,6 +42,7 @@ from fazt.server.making import (
 )
 from fazt.server.network import make_api, make_network
 from fazt.server.parts import make_parts
+from fazt.server.reloading import reload_on_hangup
 from fazt.settings import (
     LiveSettings,
     Settings,
@@ -148,7 +151,7 @@ def _make_edge(parts: Parts, clock: Clock, ring: AccessRing) -> Edge:
 def _work(parts: Parts) -> list[Coroutine[None, None, None]]:
     """Return what goes on beside the requests."""
     counting = [parts.history.run(), parts.visits.run(), parts.collector.run(), parts.clicks.run()]
-    counting += parts.receiving.background()
+    counting += [*parts.receiving.background(), make_memory_guard(parts).run(), reload_on_hangup(parts)]
     if is_rehearsal():  # on a copy: what that has to send or to run is sent and run by the server of the original
         return counting
     return [*counting, *parts.telling.background(), *parts.functions.background(), make_schedule(parts).work()]
@@ -159,7 +162,8 @@ async def _open(edge: Edge, parts: Parts, contexts: Contexts | None) -> None:
     database = parts.database
     await _listen(edge, parts.settings.now, contexts)
     # Once the port is ours, and before this thread answers anybody.
-    database.write_blocking(install_builtin)
+    if not database.is_writing_stopped:
+        database.write_blocking(install_builtin)
     await edge.listen_unix(socket_path(database.path))
     if database.read_blocking(programs.exist):  # where there are no functions there is no process for them
         parts.functions.pool.warm()
@@ -214,6 +218,7 @@ def _apply(edge: Edge, parts: Parts, contexts: Contexts | None, settings: Settin
     edge.limit(make_limits(settings))
     edge.trust(read_networks(settings.trusted_proxies))
     parts.pages.resize(page_cache_bytes(settings))
+    guard(parts.database, settings)
     parts.spill.resize(settings.spill_cache_bytes)
     parts.history.keep(settings.log_history_lines)
     parts.functions.allow(allowance_of(settings), functions_memory_bytes(settings))

@@ -11,7 +11,7 @@ from typing import Literal
 import apsw
 
 from fazt.errors import Conflict, NotFound
-from fazt.store import changes, rows
+from fazt.store import changes, rows, sealing
 from fazt.store.clock import now_ms
 
 KIND = "certificate"
@@ -29,7 +29,7 @@ FIND_FOR = """
     ORDER BY not_before <= ?3 AND ?3 < not_after DESC, source = 'uploaded' DESC, not_after DESC, certificate DESC
     LIMIT 1
 """
-GET_PEM = "SELECT chain, key FROM certificate WHERE number = ?"
+GET_PEM = "SELECT chain, key, fingerprint FROM certificate WHERE number = ?"
 FIND_FINGERPRINT = "SELECT number FROM certificate WHERE fingerprint = ?"
 ADD = """
     INSERT INTO certificate (source, fingerprint, issuer, chain, key, not_before, not_after, created_at)
@@ -124,24 +124,25 @@ def outlook(connection: apsw.Connection) -> Outlook:
 def get_pem(connection: apsw.Connection, number: int) -> tuple[bytes, bytes]:
     """Return chain and key of a certificate.
 
-    Raises: NotFound.
+    Raises: NotFound; SecretsLocked, StoreCorrupt.
     """
     row = rows.first(connection, GET_PEM, (number,))
     if row is None:
         raise NotFound(f"There is no certificate {number}.")
-    chain, key = row
-    return chain, key
+    chain, key, fingerprint = row
+    return chain, sealing.open_sealed(connection, key, "certificate", fingerprint)
 
 
 def add(connection: apsw.Connection, new: NewCertificate, source: Source) -> Certificate:
     """Keep a certificate; one of the same source for the same names gives way to it.
 
-    Raises: Conflict where it is kept already.
+    Raises: Conflict where it is kept already; SecretsLocked.
     """
     if find(connection, new.fingerprint) is not None:
         raise Conflict("This certificate is here already.")
     times = (new.not_before, new.not_after, now_ms())
-    connection.execute(ADD, (source, new.fingerprint, new.issuer, new.chain, new.key, *times))
+    key = sealing.seal(connection, new.key, "certificate", new.fingerprint)
+    connection.execute(ADD, (source, new.fingerprint, new.issuer, new.chain, key, *times))
     number = connection.last_insert_rowid()
     for name in new.names:
         connection.execute(ADD_NAME, (name, number))

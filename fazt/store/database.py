@@ -13,7 +13,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import apsw
 
-from fazt.errors import StoreError
+from fazt.errors import StoreError, WritingStopped
 from fazt.store import blobs, schema, staged
 from fazt.store.clock import now_ms
 from fazt.store.jobs import Job
@@ -37,6 +37,7 @@ class Database:
         self._lock = lock
         self._writer = writer
         self._readers = readers
+        self._writing_stopped = False
         self._gate = threading.Lock()  # nothing may be queued after the threads were told to end
         self._closed = False
 
@@ -58,7 +59,9 @@ class Database:
             staged.swap_in(path)
             writer = Writer(path)
             try:
-                return cls(path, lock, writer, Readers(path, readers))
+                reading = Readers(path, readers)
+                writer.pause_readers = reading.paused
+                return cls(path, lock, writer, reading)
             except BaseException:
                 writer.stop()
                 writer.close()
@@ -80,8 +83,15 @@ class Database:
     ) -> T:
         """Run `function(connection, ...)` on the writing thread; return when what it wrote is on disk.
 
-        It is all or nothing: where it raises, nothing of it is kept.
+        It is all or nothing: where it raises, nothing of it is kept. Raises: WritingStopped in a read-only time.
         """
+        self._check_writing()
+        return await self.write_always(function, *args, **kwargs)
+
+    async def write_always(
+        self, function: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Do what `write` does in a read-only time too: for what ends such a time."""
         job = Job(function, args, kwargs, asyncio.get_running_loop())
         self._submit(self._writer, job)
         return cast("T", await cast("asyncio.Future[Any]", job.waiter))
@@ -98,6 +108,7 @@ class Database:
         self, function: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Do what `write` does, for a thread that has no event loop."""
+        self._check_writing()
         job = Job(function, args, kwargs, None)
         self._submit(self._writer, job)
         return cast("T", job.wait())
@@ -105,6 +116,23 @@ class Database:
     def follow(self, listener: Listener) -> None:
         """Call `listener(changes)` on the writing thread after each COMMIT, before its writes are answered."""
         self._writer.follow(listener)
+
+    @property
+    def is_writing_stopped(self) -> bool:
+        """Whether this is a read-only time."""
+        return self._writing_stopped
+
+    def stop_writing(self, stopped: bool) -> None:
+        """Let a read-only time begin or end: writes that come in it are refused, those that wait already are done."""
+        self._writing_stopped = stopped
+
+    def _check_writing(self) -> None:
+        if self._writing_stopped:
+            raise WritingStopped("This server is read-only at the moment (its setting read_only); nothing was changed.")
+
+    def keep_free(self, reserve_bytes: int) -> None:
+        """Let growth leave so much of the disk from now on; 0: a share of it."""
+        self._writer.disk_reserve_bytes = reserve_bytes
 
     def shrink(self) -> int:
         """Give the pages that are no longer used back to the disk; return the bytes by which the file became smaller.

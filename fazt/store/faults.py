@@ -20,6 +20,14 @@ def storage_full(path: Path) -> StorageFull:
     return StorageFull(f"The disk that holds {path} is full; nothing was changed. Free some space and try again.")
 
 
+def out_of_room(path: Path, reserve: int) -> StorageFull:
+    """Return the error that says that what is left of the disk is the reserve."""
+    return StorageFull(
+        f"The disk that holds {path} is almost full: the last {reserve / 1e6:,.0f} MB stay free, so that reading and "
+        "deleting go on. Nothing was changed; free some space and try again."
+    )
+
+
 def read_only(path: Path) -> StoreReadOnly:
     """Return the error that says the database cannot be written."""
     return StoreReadOnly(f"{path} is read-only for this user, or lies in a folder or on a file system that is.")

@@ -1,6 +1,6 @@
 """Incoming webhooks, and what they brought: the newest deliveries of each.
 
-Secrets come sealed (`fazt.data.environment`). Rule: a delivery, the job that it became and the count of its hook are
+Secrets are sealed here. Rule: a delivery, the job that it became and the count of its hook are
 one transaction, and a delivery that its sender has named is there once.
 """
 
@@ -11,7 +11,7 @@ from typing import Literal
 import apsw
 
 from fazt.errors import Conflict, NotFound, OverQuota
-from fazt.store import queue, rows, sites
+from fazt.store import queue, rows, sealing, sites
 from fazt.store.clock import now_ms
 from fazt.store.queue import NewJob
 
@@ -65,7 +65,10 @@ TRIM_OLD = "DELETE FROM hook_delivery WHERE at < ?"
 
 @dataclass(frozen=True, slots=True)
 class Hook:
-    """An incoming webhook; `site` None: of the server; `function` is the name of the job that a delivery becomes."""
+    """An incoming webhook; `site` None: of the server; `function` is the name of the job that a delivery becomes.
+
+    Its secret is sealed: see `open_secret`.
+    """
 
     number: int
     name: str
@@ -141,26 +144,37 @@ def add(
 ) -> Hook:
     """Make a hook of a site, or of the server.
 
-    Raises: SiteNotFound; Conflict where the name is taken; OverQuota.
+    Raises: SiteNotFound; Conflict where the name is taken; OverQuota; SecretsLocked.
     """
     site_id = None if site is None else sites.get(connection, site).id
     if find(connection, name) is not None:
         raise Conflict(f"There is a hook {name!r} already; names of hooks are unique on a server.")
     if rows.value(connection, COUNT) >= MOST_HOOKS:
         raise OverQuota(f"There may be at most {MOST_HOOKS:,} hooks; remove some first.")
-    connection.execute(ADD, (name, site_id, style, secret, function, 1, now_ms()))
+    connection.execute(ADD, (name, site_id, style, _sealed(connection, name, secret), function, 1, now_ms()))
     return get(connection, name)
 
 
 def change(
     connection: apsw.Connection, hook: Hook, style: Style, secret: bytes | None, function: str | None, enabled: bool
 ) -> Hook:
-    """Let a hook be otherwise from now on.
+    """Let a hook be otherwise from now on; where no `secret` is given it keeps its own, if its style takes one.
 
-    Raises: NotFound where it has gone.
+    Raises: NotFound where it has gone; SecretsLocked.
     """
-    connection.execute(CHANGE, (style, secret, function, int(enabled), hook.number))
+    kept = None if style == "none" else hook.secret
+    sealed = kept if secret is None else _sealed(connection, hook.name, secret)
+    connection.execute(CHANGE, (style, sealed, function, int(enabled), hook.number))
     return get(connection, hook.name)
+
+
+def open_secret(connection: apsw.Connection, hook: Hook) -> bytes:
+    """Return the secret of a hook, b"" where it has none. Raises: SecretsLocked, StoreCorrupt."""
+    return b"" if hook.secret is None else sealing.open_sealed(connection, hook.secret, "hook", hook.name)
+
+
+def _sealed(connection: apsw.Connection, name: str, secret: bytes | None) -> bytes | None:
+    return None if secret is None else sealing.seal(connection, secret, "hook", name)
 
 
 def remove(connection: apsw.Connection, name: str) -> None:

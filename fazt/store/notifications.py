@@ -1,6 +1,6 @@
 """Where the owner is told of what happens, what is on its way there, and how that went.
 
-Secrets come sealed (`fazt.data.environment`). Rule: an event is one row for each channel that wants it, from the moment
+Secrets are sealed here. Rule: an event is one row for each channel that wants it, from the moment
 that it is raised until its log is trimmed; what is bounded is bounded here.
 """
 
@@ -11,7 +11,7 @@ import apsw
 import orjson
 
 from fazt.errors import Conflict, NotFound, OverQuota
-from fazt.store import rows
+from fazt.store import rows, sealing
 from fazt.store.clock import now_ms
 
 Kind = Literal["ntfy", "webhook"]
@@ -160,13 +160,14 @@ def add(
 ) -> Channel:
     """Make a channel.
 
-    Raises: Conflict where the name is taken; OverQuota.
+    Raises: Conflict where the name is taken; OverQuota; SecretsLocked.
     """
     if find(connection, name) is not None:
         raise Conflict(f"There is a notification {name!r} already.")
     if rows.value(connection, COUNT) >= MOST_CHANNELS:
         raise OverQuota(f"There may be at most {MOST_CHANNELS} notifications; remove some first.")
-    connection.execute(ADD, (name, kind, url, secret, orjson.dumps(events).decode(), int(enabled), now_ms()))
+    sealed = _sealed(connection, name, secret)
+    connection.execute(ADD, (name, kind, url, sealed, orjson.dumps(events).decode(), int(enabled), now_ms()))
     return get(connection, name)
 
 
@@ -178,14 +179,26 @@ def change(
     events: tuple[str, ...],
     enabled: bool,
 ) -> Channel:
-    """Let a channel be otherwise; what waits for one that is switched off is given up.
+    """Let a channel be otherwise; where no `secret` is given it keeps its own.
 
-    Raises: NotFound where it has gone.
+    What waits for one that is switched off is given up. Raises: NotFound where it has gone; SecretsLocked.
     """
-    connection.execute(CHANGE, (url, secret, orjson.dumps(events).decode(), int(enabled), channel.number))
+    sealed = channel.secret if secret is None else _sealed(connection, channel.name, secret)
+    connection.execute(CHANGE, (url, sealed, orjson.dumps(events).decode(), int(enabled), channel.number))
     if not enabled:
         connection.execute(GIVE_UP, (SWITCHED_OFF, channel.number))
     return get(connection, channel.name)
+
+
+def open_secret(connection: apsw.Connection, channel: Channel) -> str | None:
+    """Return the secret of a channel, None where it has none. Raises: SecretsLocked, StoreCorrupt."""
+    if channel.secret is None:
+        return None
+    return sealing.open_sealed(connection, channel.secret, "notification", channel.name).decode()
+
+
+def _sealed(connection: apsw.Connection, name: str, secret: bytes | None) -> bytes | None:
+    return None if secret is None else sealing.seal(connection, secret, "notification", name)
 
 
 def remove(connection: apsw.Connection, name: str) -> None:

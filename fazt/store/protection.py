@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import apsw
 
 from fazt.errors import Conflict, NotFound
-from fazt.store import changes, rows, sites
+from fazt.store import changes, rows, sealing, sites
 from fazt.store.clock import now_ms
 
 MOST_SHARES = 1000  # of one site
@@ -113,6 +113,5 @@ def note_use(connection: apsw.Connection, id: str) -> None:
 
 
 def signing_key(connection: apsw.Connection) -> builtins.bytes:
-    """Return the key that passes are signed with."""
-    key: builtins.bytes = rows.value(connection, KEY)
-    return key
+    """Return the key that passes are signed with. Raises: SecretsLocked, StoreCorrupt."""
+    return sealing.open_sealed(connection, rows.value(connection, KEY), "signing_key", "passes")

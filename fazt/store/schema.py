@@ -12,7 +12,7 @@ import apsw
 import apsw.bestpractice
 
 from fazt.errors import StoreCorrupt, StoreError
-from fazt.store import copies, faults
+from fazt.store import copies, faults, sealed_rows
 
 APPLICATION_ID = 0x46617A74  # "Fazt" in the file's header
 BUSY_TIMEOUT_MS = 5000
@@ -84,7 +84,9 @@ def open_writer(path: Path) -> apsw.Connection:
         _begin_file(connection)
         _check_content(connection, path)
         _set_journal(connection)
+        is_new = pragma(connection, "user_version") == 0
         _migrate(connection, path)
+        sealed_rows.begin(connection, path, is_new=is_new)
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
     except BaseException as error:
         translated = faults.from_sqlite(error, path, connection)

@@ -12,7 +12,7 @@ import apsw
 import orjson
 
 from fazt.errors import Conflict, NotFound
-from fazt.store import rows
+from fazt.store import rows, sealing
 from fazt.store.clock import now_ms
 
 SEEN_MS = 60_000
@@ -128,15 +128,31 @@ def set_password(connection: apsw.Connection, id: int, password: str | None) -> 
     connection.execute(SET_PASSWORD, (password, id))
 
 
-def set_pending_totp(connection: apsw.Connection, id: int, sealed: bytes | None) -> None:
-    """Keep a secret until a code confirms it."""
-    connection.execute(SET_PENDING, (sealed, id))
+def set_pending_totp(connection: apsw.Connection, id: int, secret: bytes) -> None:
+    """Keep a secret until a code confirms it. Raises: SecretsLocked."""
+    connection.execute(SET_PENDING, (sealing.seal(connection, secret, "user", id, "pending_totp"), id))
 
 
-def set_totp(connection: apsw.Connection, id: int, sealed: bytes | None, step: int, codes: Sequence[bytes]) -> None:
-    """Let this secret count from now on (None: no second factor), with the hashes of its recovery codes."""
+def set_totp(connection: apsw.Connection, id: int, secret: bytes | None, step: int, codes: Sequence[bytes]) -> None:
+    """Let this secret count from now on (None: no second factor), with the hashes of its recovery codes.
+
+    Raises: SecretsLocked.
+    """
+    sealed = None if secret is None else sealing.seal(connection, secret, "user", id, "totp")
     connection.execute(SET_TOTP, (sealed, step, id))
     set_recovery_codes(connection, id, codes)
+
+
+def open_totp(connection: apsw.Connection, user: User) -> bytes | None:
+    """Return the secret of a second factor, None: there is none. Raises: SecretsLocked, StoreCorrupt."""
+    return None if user.totp is None else sealing.open_sealed(connection, user.totp, "user", user.id, "totp")
+
+
+def open_pending_totp(connection: apsw.Connection, user: User) -> bytes | None:
+    """Return the secret that no code has confirmed yet. Raises: SecretsLocked, StoreCorrupt."""
+    if user.pending_totp is None:
+        return None
+    return sealing.open_sealed(connection, user.pending_totp, "user", user.id, "pending_totp")
 
 
 def set_recovery_codes(connection: apsw.Connection, id: int, codes: Sequence[bytes]) -> None:

@@ -9,13 +9,14 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from queue import Empty, SimpleQueue
 
 import apsw
 
 from fazt.errors import StorageFull
-from fazt.store import changes, faults, schema
+from fazt.store import changes, faults, room, schema
 from fazt.store.changes import Change
 from fazt.store.jobs import Job, Refused
 
@@ -23,10 +24,11 @@ GROUP_JOBS = 64
 GROUP_NS = 50_000_000  # a group that took this long is committed; the rest of it waits for the next one
 IDLE_S = 1.0  # quiet time after which the WAL is copied into the file and cut
 LARGE_WAL_BYTES = 64 * 1024 * 1024  # size at which the WAL is cut without waiting for quiet
-RESERVE_BYTES = 2 * 1024 * 1024  # room on the disk that growth must leave, so that deleting is still possible
 FRAME_HEAD_BYTES = 24  # before each page in the WAL
 NICENESS = 5
 CUT_AGAIN_S = 1.0  # pause after a reader stood in the way
+PAUSE_S = 0.1  # how long readers that pause are waited for
+PAUSE_AGAIN_S = 10.0
 CHECKPOINT_BUSY_MS = 200  # how long cutting the WAL waits for readers; what fails is tried again later
 
 Listener = Callable[[Sequence[Change]], None]
@@ -45,8 +47,10 @@ class Writer:
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._listeners: list[Listener] = []
         self._seen = changes.last(self._connection)
+        self.disk_reserve_bytes = 0  # 0: as `room` says
         self._must_checkpoint = False
-        self._cut_again_at = 0.0
+        self._cut_again_at = self._pause_again_at = 0.0
+        self.pause_readers: Callable[[float], AbstractContextManager[None]] = lambda _wait_s: nullcontext()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="fazt-writer", daemon=True)
         self._thread.start()
@@ -114,9 +118,21 @@ class Writer:
                     self._connection.execute("ROLLBACK")
                 self._fail(jobs, error)
             if self.wal_bytes() > LARGE_WAL_BYTES and time.monotonic() >= self._cut_again_at:
-                # A reader in the way, such as a backup, is not waited for: others wait for their writes.
+                self._cut_large_wal()
+
+    def _cut_large_wal(self) -> None:
+        """Cut the WAL although there is no quiet.
+
+        A reader in the way is not waited for: others wait for their writes. But where there is always one, they are
+        asked now and then to pause for a moment; a backup, which reads for long, prevents even that, until it ends.
+        """
+        now = time.monotonic()
+        cut = self.cut_wal(self._connection, 0)
+        if not cut and now >= self._pause_again_at:
+            with self.pause_readers(PAUSE_S):
                 cut = self.cut_wal(self._connection, 0)
-                self._cut_again_at = 0.0 if cut else time.monotonic() + CUT_AGAIN_S
+            self._pause_again_at = now + PAUSE_AGAIN_S
+        self._cut_again_at = 0.0 if cut else time.monotonic() + CUT_AGAIN_S
 
     def _next_group(self) -> list[Job] | None:
         """Return the jobs that wait, at least one; None when the writer is to stop. Tidy up in a quiet moment."""
@@ -181,8 +197,12 @@ class Writer:
         *others, culprit = run
         culprit.error = culprit.error or apsw.FullError("the transaction was undone")
         self._answer([culprit])
-        for job in others:
-            if job.error is None:
+        self._run_each(others)
+
+    def _run_each(self, jobs: list[Job]) -> None:
+        """Run jobs of a transaction that was undone again, each by itself."""
+        for job in jobs:
+            if job.error is None or isinstance(job.error, Refused):
                 self._run_group([job])
             else:
                 self._answer([job])
@@ -196,7 +216,10 @@ class Writer:
         except (apsw.Error, OSError, StorageFull) as error:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
-            self._fail(run, faults.from_os(error, self._path) if isinstance(error, OSError) else error)
+            if isinstance(error, StorageFull) and len(run) > 1:  # what gives room back must not fail with what takes it
+                self._run_each(run)
+            else:
+                self._fail(run, faults.from_os(error, self._path) if isinstance(error, OSError) else error)
             return
         self._pages = schema.pragma(connection, "page_count")
         self._must_checkpoint = True
@@ -206,7 +229,7 @@ class Writer:
         self._answer(run)
 
     def _check_room(self) -> None:
-        """Refuse a COMMIT after which the WAL could not be copied into the file for want of room on the disk.
+        """Refuse a COMMIT after which the WAL, copied into the file, would use up the reserve on the disk.
 
         Otherwise the WAL could fill the disk, and then nothing could be written any more, not even a deletion.
         """
@@ -216,9 +239,7 @@ class Writer:
             return
         # COMMIT itself writes the new pages of this transaction into the WAL first.
         frames = max(0, pages - self._pages) * (self._page_bytes + FRAME_HEAD_BYTES)
-        disk = os.statvfs(self._path)
-        if disk.f_blocks and disk.f_bavail * disk.f_frsize < growth + frames + RESERVE_BYTES:
-            raise faults.storage_full(self._path)
+        room.check_growth(self._path, growth, frames, self.disk_reserve_bytes)
 
     def _tell(self, news: Sequence[Change]) -> None:
         for listener in self._listeners:

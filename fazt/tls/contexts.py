@@ -4,6 +4,7 @@ Rule: nothing here is proportional to the number of certificates, and what is ke
 """
 
 import asyncio
+import logging
 import os
 import ssl
 from collections.abc import Callable, Sequence
@@ -11,11 +12,12 @@ from contextlib import ExitStack
 
 from lru import LRU
 
-from fazt.errors import NotFound
+from fazt.errors import FaztError, NotFound
 from fazt.store import certificates
 from fazt.store.changes import Change
 from fazt.store.database import Database, now_ms
 
+log = logging.getLogger("fazt.tls")
 MOST_HOSTS = 50_000
 MOST_CONTEXTS = 2_000
 HTTP = "http/1.1"
@@ -81,6 +83,9 @@ class Contexts:
         try:
             pem = await self._database.read(certificates.get_pem, number)
         except NotFound:  # removed a moment ago
+            return None
+        except FaztError as error:  # its key cannot be opened: the doctor says so too
+            log.warning("the certificate %d cannot be shown: %s", number, error.message)
             return None
         context = await asyncio.to_thread(make_context, pem, HTTP)
         if generation == self._generation:

@@ -105,6 +105,10 @@ class Visits:
             if asyncio.get_running_loop().time() - self._flushed_at >= FRESH_S:
                 await self._flush()
 
+    def locate_by(self, countries: Countries) -> None:
+        """Know the countries of visitors by another database from now on."""
+        self._countries = countries
+
     async def flush(self) -> None:
         """Count and write down what is new; what the store refuses now is tried again the next time."""
         async with self._lock:

@@ -114,7 +114,7 @@ def test_health(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert call(app, "/_fazt/health", method="HEAD")[0] == 200
     status, headers, _ = call(app, "/_fazt/health", method="POST")
     assert (status, headers[b"allow"]) == (405, b"GET, HEAD")
-    monkeypatch.setattr("fazt.api.platform.RESERVE_BYTES", 1 << 62)
+    monkeypatch.setattr("fazt.api.platform.FLOOR_BYTES", 1 << 62)
     assert call(app, "/_fazt/health")[:1] == (503,)
     monkeypatch.undo()
     database.close()

@@ -1,11 +1,17 @@
 """`/api/settings`: what may be chosen, what counts and why, and the way back."""
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from api_calls import Api
 
-from fazt.store import audit
+from fazt import settings as settings_module
+from fazt.api import settings as api_settings
+from fazt.settings import Settings
+from fazt.store import audit, key_file, sealing
+from fazt.store import settings as store
 from fazt.store.audit import Filter
 
 
@@ -30,6 +36,58 @@ def test_what_needs_a_restart_says_so_and_changes_nothing_yet(api: Api) -> None:
     assert api.parts.settings.waiting == ("domain",)
     assert api.ask("POST", "/api/settings/rollback", {}).status == 200
     assert not one(api, "domain")["restart_needed"]
+
+
+@dataclass(frozen=True, slots=True)
+class MoreSettings(Settings):
+    """The settings and a secret one, as a relay of mail has."""
+
+    relay_token: str = settings_module._setting("", "What the relay knows this server by.", live=True, secret=True)
+
+
+@pytest.fixture
+def with_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (settings_module, api_settings):
+        monkeypatch.setattr(module, "Settings", MoreSettings)
+
+
+def test_a_secret_setting_is_shown_nowhere(with_secret: None, api: Api, tmp_path: Path) -> None:
+    assert (one(api, "relay_token")["value"], one(api, "relay_token")["secret"]) == ("", True)
+    made = api.ask("PUT", "/api/settings/relay_token", {"value": "planted-1"})
+    assert (made.status, made.json["value"], made.json["source"]) == (200, "[secret]", "database")
+    assert getattr(api.parts.settings.now, "relay_token") == "planted-1"  # noqa: B009
+    assert "planted" not in repr(api.parts.settings.now)
+    api.ask("PATCH", "/api/settings", {"values": {"relay_token": "planted-2", "max_connections": 7}})
+    assert getattr(api.parts.settings.now, "relay_token") == "planted-2"  # noqa: B009
+    api.ask("PATCH", "/api/settings", {"values": {"max_connections": 8}, "replace": True})  # as an export has it
+    assert getattr(api.parts.settings.now, "relay_token") == "planted-2"  # noqa: B009
+    assert api.ask("POST", "/api/settings/rollback", {"number": 1}).status == 200
+    assert getattr(api.parts.settings.now, "relay_token") == "planted-1"  # noqa: B009
+    refused = api.ask("PUT", "/api/settings/relay_token", {"value": "[secret]"})
+    assert (refused.status, "send the value itself" in refused.json["error"]["message"]) == (400, True)
+    for path in ("/api/settings", "/api/settings/relay_token", "/api/settings/history", "/api/audit"):
+        found = api.ask("GET", path)
+        assert (found.status, "relay_token" in found.body.decode() or path == "/api/audit") == (200, True)
+        assert "planted" not in found.body.decode()
+    for file in tmp_path.rglob("*"):
+        assert not file.is_file() or b"planted" not in file.read_bytes()
+    assert api.ask("POST", "/api/settings/rollback", {"number": 0}).status == 200
+    assert getattr(api.parts.settings.now, "relay_token") == ""  # noqa: B009
+
+
+def test_a_secret_setting_whose_key_is_lost_counts_as_not_set_and_is_kept(with_secret: None, api: Api) -> None:
+    api.ask("PUT", "/api/settings/relay_token", {"value": "planted-1"})
+    database = api.parts.database
+    key = key_file.beside(database.path)
+    kept = key.read_bytes()
+    key.unlink()
+    sealing.forget_keys()
+    assert database.read_blocking(store.find_all) == {}
+    api.ask("PUT", "/api/settings/max_connections", {"value": 7})
+    assert getattr(api.parts.settings.now, "relay_token") == ""  # noqa: B009
+    assert api.ask("PUT", "/api/settings/relay_token", {"value": "planted-2"}).status == 503
+    key.write_bytes(kept)
+    assert database.read_blocking(store.find_all) == {"max_connections": 7, "relay_token": "planted-1"}
 
 
 def test_why_a_value_counts(api: Api) -> None:

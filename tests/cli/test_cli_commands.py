@@ -284,6 +284,7 @@ STATUS = {
     "domain": "localhost",
     "url": "http://localhost:4698/",
     "database": {"path": "data.db", "bytes": 90_000, "sites": 1, "versions": 2, "blobs": 5, "blob_bytes": 8000},
+    "read_only": False,
     "memory_bytes": 60_000_000,
     "connections": 1,
     "cache": PAGES,

@@ -9,7 +9,6 @@ import pytest
 
 from fazt.data import environment
 from fazt.errors import InvalidInput, SiteNotFound, StoreError, TooLarge
-from fazt.store import environment as stored
 from fazt.store import sites
 from fazt.store.database import Database
 
@@ -70,7 +69,8 @@ def test_names_that_can_be(database: Database, name: str) -> None:
     assert list(load(database, "blog").env) == [name]
 
 
-def test_a_value_that_a_newer_fazt_sealed(database: Database) -> None:
-    database.write_blocking(stored.put, "blog", "KEY", b"\x01????", True)
+def test_a_value_that_a_newer_fazt_keeps_otherwise(database: Database) -> None:
+    put(database, "KEY", "1")
+    database.write_blocking(lambda connection: connection.execute("UPDATE environment SET value = x'07'").fetchall())
     with pytest.raises(StoreError, match="newer Fazt"):
         load(database, "blog")

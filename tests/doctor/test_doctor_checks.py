@@ -67,7 +67,7 @@ def test_permissions(path: Path) -> None:
 def test_disk(path: Path, monkeypatch: pytest.MonkeyPatch, free: int, state: str) -> None:
     os.truncate(path, 3_000_000)
     monkeypatch.setattr(machine.shutil, "disk_usage", lambda _: Usage(1 << 40, 0, free))
-    found = machine.check_disk(about(path))
+    found = machine.check_disk(about(path, disk_reserve_bytes=3_000_000))
     assert found.state == state
     assert bool(found.fix) is (state != "ok")
 

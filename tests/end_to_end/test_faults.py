@@ -123,6 +123,11 @@ def test_full_disk_refuses_the_deploy_and_goes_on_serving(
     assert len(refused.stderr.strip().splitlines()) == 1, refused.stderr
     assert "full" in refused.stderr
     assert b"before" in server.get("/", host="blog.localhost").body
+    assert "stay free" in refused.stderr
+    disk = os.statvfs(small_disk)
+    assert disk.f_bavail * disk.f_frsize > 1_000_000  # it was refused before the disk was full
+    server.cli("sites", "create", "another")  # what is small goes on
+    server.cli("sites", "remove", "another", "--yes")
     server.stop()
     copy = shutil.copy(small_disk / "data.db", tmp_path / "copy.db")
     assert any("blog" in line for line in content(Path(copy)))

@@ -9,7 +9,9 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
@@ -18,6 +20,7 @@ import uvloop
 
 from fazt.errors import InvalidInput, SiteExists, SiteNotFound, StorageFull, StoreError
 from fazt.store import blobs, sites, writer
+from fazt.store import room as room_of_disk
 from fazt.store.changes import Change
 from fazt.store.database import Database
 
@@ -268,7 +271,7 @@ def test_a_transaction_that_sqlite_undid_is_run_again_for_the_others(database: D
     assert names(database) == ["a", "b"]
 
 
-def test_a_failed_commit_fails_the_whole_group(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_does_not_fit_fails_alone(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     commits = itertools.count(1)
 
     def no_room(self: writer.Writer) -> None:
@@ -278,8 +281,8 @@ def test_a_failed_commit_fails_the_whole_group(database: Database, monkeypatch: 
     with monkeypatch.context() as patch:
         patch.setattr(writer.Writer, "_check_room", no_room)
         results = asyncio.run(together(database, (sites.create, "a"), (sites.create, "a")))
-    assert [type(result).__name__ for result in results] == ["StorageFull", "SiteExists"]
-    assert names(database) == []
+    assert [type(result).__name__ for result in results] == ["Site", "SiteExists"]  # each was run again by itself
+    assert names(database) == ["a"]
     database.write_blocking(sites.create, "b")
 
 
@@ -336,15 +339,67 @@ def test_growth_leaves_room_for_the_checkpoint(database: Database, monkeypatch: 
         def f_bavail(self) -> int:
             return room[0] // 4096
 
-    monkeypatch.setattr(writer.os, "statvfs", lambda _: Disk())
+    monkeypatch.setattr(room_of_disk.os, "statvfs", lambda _: Disk())
     with pytest.raises(StorageFull):
         database.write_blocking(blobs.put, bytes(100_000))
-    room[0] = writer.RESERVE_BYTES + 1_000_000
+    room[0] = room_of_disk.FLOOR_BYTES + 1_000_000
     hash = database.write_blocking(blobs.put, bytes(100_000))
     database.shrink()
     room[0] = 0
     assert database.write_blocking(blobs.collect, 10, 0).blobs == 1  # takes no room
     assert database.read_blocking(blobs.find, hash) is None
+
+
+class Disk:
+    """A disk of 100 GB of which so much is free."""
+
+    f_blocks, f_frsize = 25_000_000, 4096
+
+    def __init__(self, free: int) -> None:
+        self.free = free
+
+    @property
+    def f_bavail(self) -> int:
+        return self.free // 4096
+
+
+def test_growth_stops_at_the_reserve_and_small_writes_at_half_of_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(10**10)
+    monkeypatch.setattr(room_of_disk.os, "statvfs", lambda _: disk)
+    database.keep_free(100_000_000)
+    database.write_blocking(blobs.put, os.urandom(300_000))
+    disk.free = 99_000_000
+    with pytest.raises(StorageFull, match=r"last 100 MB stay free.*Nothing was changed"):
+        database.write_blocking(blobs.put, os.urandom(300_000))
+    database.write_blocking(sites.create, "small")
+    disk.free = 49_000_000
+    with pytest.raises(StorageFull):
+        database.write_blocking(blobs.put, os.urandom(30_000))
+    results = asyncio.run(  # what takes no room is not undone with what does
+        together(database, (blobs.put, os.urandom(300_000)), (blobs.collect, 10, 0), (sites.create, "other"))
+    )
+    assert [type(result).__name__ for result in results] == ["StorageFull", "Collected", "Site"]
+    assert database.read_blocking(sites.count) == 2
+    disk.free = 101_000_000
+    database.write_blocking(blobs.put, os.urandom(300_000))
+
+
+@pytest.mark.parametrize(
+    ("size", "wanted", "reserve"),
+    [
+        (10**9, 0, 64 << 20),  # 2 % would be too little
+        (24 << 20, 0, (24 << 20) // 10),  # 64 MB would be all of it
+        (1 << 20, 0, room_of_disk.FLOOR_BYTES),
+        (10**10, 0, 200_000_000),
+        (10**13, 0, 1 << 30),
+        (10**13, 5, room_of_disk.FLOOR_BYTES),
+        (10**9, 5 << 20, 5 << 20),
+    ],
+)
+def test_how_much_is_kept_free(size: int, wanted: int, reserve: int) -> None:
+    assert room_of_disk.reserve_bytes(size, wanted) == reserve
 
 
 def test_the_file_shrinks(database: Database) -> None:
@@ -383,6 +438,58 @@ def test_a_large_wal_is_cut_without_waiting(database: Database, monkeypatch: pyt
     assert database.path.with_name("data.db-wal").stat().st_size < 1_000_000
 
 
+def test_a_large_wal_is_cut_although_somebody_always_reads(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "LARGE_WAL_BYTES", 1_000_000)
+    monkeypatch.setattr(writer, "IDLE_S", 1000.0)
+    monkeypatch.setattr(writer, "PAUSE_AGAIN_S", 0.0)
+    monkeypatch.setattr(writer, "CUT_AGAIN_S", 0.0)
+    stop = threading.Event()
+
+    def read_slowly(connection: apsw.Connection) -> None:
+        connection.execute("SELECT count(*) FROM site").fetchall()
+        time.sleep(0.01)
+
+    def keep_reading() -> None:
+        while not stop.is_set():
+            database.read_blocking(read_slowly)
+
+    readers = [threading.Thread(target=keep_reading) for _ in range(6)]
+    for reader in readers:
+        reader.start()
+    try:
+        largest = 0
+        for _ in range(30):
+            database.write_blocking(blobs.put, os.urandom(300_000))
+            database.write_blocking(lambda _: None)
+            largest = max(largest, database.wal_bytes())
+    finally:
+        stop.set()
+        for reader in readers:
+            reader.join()
+    assert largest < 4_000_000
+
+
+def test_a_pause_of_readers_waits_for_those_who_read_and_ends(database: Database) -> None:
+    reading, may_end = threading.Event(), threading.Event()
+
+    def read_long(_: apsw.Connection) -> str:
+        reading.set()
+        assert may_end.wait(20)
+        return "read"
+
+    with ThreadPoolExecutor() as threads:
+        long = threads.submit(database.read_blocking, read_long)
+        assert reading.wait(20)
+        with database._readers.paused(0.05):
+            late = threads.submit(database.read_blocking, sites.count)
+            assert not late.done()
+            may_end.set()
+            assert long.result(20) == "read"
+            with pytest.raises(TimeoutError):
+                late.result(0.1)
+        assert late.result(20) == 0
+
+
 def test_closing_finishes_what_waits(tmp_path: Path) -> None:
     database = Database.open(tmp_path / "data.db")
 
@@ -397,6 +504,6 @@ def test_closing_finishes_what_waits(tmp_path: Path) -> None:
     for call in (database.read_blocking, database.write_blocking):
         with pytest.raises(StoreError, match="is closed"):
             call(sites.count)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.db", "data.db.lock"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data.db", "data.db.key", "data.db.lock"]
     with contextlib.closing(Database.open(tmp_path / "data.db")) as again:
         assert len(names(again)) == 5

@@ -270,7 +270,8 @@ def test_variables_and_secrets(connection: apsw.Connection, site: int) -> None:
         ("A", False, b"2"),
         ("B", True, b"sealed"),
     ]
-    assert [(each.name, each.value) for each in environment.list_names(connection, site)] == [("A", None), ("B", None)]
+    assert [(each.name, each.value) for each in environment.list_kind(connection, site, secret=True)] == [("B", None)]
+    assert [(each.name, each.value) for each in environment.list_kind(connection, site, secret=False)] == [("A", b"2")]
     assert "sealed" not in repr(environment.load(connection, site))
     for name, secret in (("A", True), ("B", False)):
         with pytest.raises(Conflict, match="is a"):

@@ -52,7 +52,7 @@ def test_a_new_database(tmp_path: Path) -> None:
         assert {name: pragma(database, name) for name in expected} == expected
         for file in path.parent.iterdir():
             assert stat.S_IMODE(file.stat().st_mode) == 0o600, file
-    assert sorted(file.name for file in path.parent.iterdir()) == ["data.db", "data.db.lock"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["data.db", "data.db.key", "data.db.lock"]
     Database.open(path, create=False).close()
 
 
@@ -62,13 +62,13 @@ def test_migrations_are_numbered_without_gaps() -> None:
 
 def test_a_failed_migration_leaves_nothing(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     known = schema.migrations()
-    bad = [*known, (len(known) + 1, "CREATE TABLE extra (x); INSERT INTO nowhere VALUES (1);")]
+    bad = [*known, (known[-1][0] + 1, "CREATE TABLE extra (x); INSERT INTO nowhere VALUES (1);")]
     with monkeypatch.context() as patch:
         patch.setattr(schema, "migrations", lambda: bad)
         with pytest.raises(apsw.SQLError, match="nowhere"):
             Database.open(path)
     with contextlib.closing(Database.open(path)) as database:
-        assert pragma(database, "user_version") == len(known)
+        assert pragma(database, "user_version") == known[-1][0]
         assert database.read_blocking(sites.count) == 1
 
 

@@ -26,7 +26,7 @@ export default function Settings() {
       await reload();
     };
     setOpen(null);
-    toast(item.restart_needed ? `${item.name} counts from the next start.` : `${item.name} is ${shown(item.value)}.`, { undo });
+    toast(item.restart_needed ? `${item.name} counts from the next start.` : `${item.name} is ${shown(item.value)}.`, item.secret ? {} : { undo });
     reload();
   };
   const waiting = settings.data?.filter((each) => each.restart_needed) ?? [];
@@ -60,7 +60,7 @@ function Return({ number, onDone }) {
 }
 
 function Change({ item, onDone, onClose }) {
-  const [value, setValue] = useState(String(item.value));
+  const [value, setValue] = useState(item.secret ? "" : String(item.value));
   const here = item.because.find(({ source }) => source === "database").value;
   const [run, busy, fault] = useAction(async () => {
     const given = item.type === "str" ? value : Number(value);
@@ -75,8 +75,8 @@ function Change({ item, onDone, onClose }) {
     ${!item.editable && html`<div class="notice warning">The ${SOURCES[item.source]} counts before what is set here.</div>`}
     <${Form} busy=${busy} fault=${fault} onSubmit=${run} more=${here !== null && html`<${Button} busy=${unsetting} onClick=${unset}>Back to the default<//>`}>
       ${item.choices.length > 0 ? html`<${Select} label="Value" options=${item.choices.map((choice) => [choice, shown(choice)])} value=${value} onChange=${setValue} />`
-        : html`<${Input} label=${item.unit ? `Value, ${item.unit}` : "Value"} hint=${range} value=${value} onInput=${setValue} autocomplete="off" spellcheck=${false} />`}
+        : html`<${Input} label=${item.unit ? `Value, ${item.unit}` : "Value"} hint=${item.secret ? "It is shown nowhere, here neither." : range} type=${item.secret ? "password" : "text"} value=${value} onInput=${setValue} autocomplete="off" spellcheck=${false} />`}
       ${!item.live && html`<p class="quiet small">Counts from the next start of the server.</p>`}
-    <//><${CliLine} command=${`fazt config set ${item.name} ${quote(value)}`} />
+    <//><${CliLine} command=${`fazt config set ${item.name}${item.secret ? "" : ` ${quote(value)}`}`} />
   <//>`;
 }
