@@ -402,6 +402,13 @@ class ListenError(FaztError):
     code = "listen_error"
 
 
+class OrderFailed(FaztError):
+    """A certificate could not be ordered; the message is what the authority, or the DNS, says."""
+
+    status = 502
+    code = "order_failed"
+
+
 class MachineError(FaztError):
     """This computer does not allow or have what an installation needs, or one of its tools failed."""
 

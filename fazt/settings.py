@@ -60,9 +60,9 @@ class Settings:
     http: str = _setting("127.0.0.1:4698", "Address and port of the HTTP listener.")
     https: str = _setting("", "Address and port of the HTTPS listener, such as :443; empty: there is none.")
     https_redirect: str = _setting(
-        "on",
-        "Whether plain HTTP is sent to HTTPS, for hosts that have a certificate: on or off.",
-        choices=("on", "off"),
+        "yes",
+        "Whether plain HTTP is sent to HTTPS, for hosts that have a certificate: yes or no.",
+        choices=("yes", "no"),
         live=True,
     )
     hsts_s: int = _setting(
@@ -71,6 +71,38 @@ class Settings:
         unit="s",
         high=63_072_000,
         live=True,
+    )
+    acme: str = _setting(
+        "yes",
+        "Whether certificates are ordered for the hosts of this server, where HTTPS is on: yes or no.",
+        choices=("yes", "no"),
+        live=True,
+    )
+    acme_directory: str = _setting(
+        "letsencrypt",
+        "The authority: letsencrypt, letsencrypt-staging, or the https URL of another one's ACME directory.",
+        live=True,
+    )
+    acme_email: str = _setting("", "Where the authority may write to the owner.", live=True)
+    acme_ca_file: str = _setting(
+        "", "File with the certificates that an authority of one's own is believed by; empty: the system's.", live=True
+    )
+    acme_challenge: str = _setting(
+        "auto",
+        "How hosts are proven: http-01, tls-alpn-01, or auto, which goes by the ports.",
+        choices=("auto", "http-01", "tls-alpn-01"),
+        live=True,
+    )
+    acme_dns: str = _setting(
+        "",
+        "Who writes DNS records to prove *.DOMAIN: cloudflare, digitalocean, rfc2136, program, manual; empty: nobody.",
+        choices=("", "cloudflare", "digitalocean", "rfc2136", "program", "manual"),
+        live=True,
+    )
+    acme_dns_token: str = _setting("", "Token of Cloudflare's or DigitalOcean's API.", live=True, secret=True)
+    acme_dns_server: str = _setting("", "Server that takes DNS updates (RFC 2136), as HOST or HOST:PORT.", live=True)
+    acme_dns_key: str = _setting(
+        "", "TSIG key for DNS updates, as NAME:ALGORITHM:SECRET, such as fazt:hmac-sha256:bm8=.", live=True, secret=True
     )
     www: str = _setting(
         "redirect-to-bare",
@@ -391,7 +423,22 @@ def read_networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
         raise InvalidInput(f"{text!r} is no list of networks; write them as 192.168.0.0/16, fd00::/8.") from None
 
 
+AUTHORITIES = {
+    "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
+    "letsencrypt-staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
+}
+
+
+def authority_url(text: str) -> str:
+    """Return the URL of an authority's directory. Raises: InvalidInput."""
+    url = AUTHORITIES.get(text, text)
+    if not url.startswith("https://") or not url.isascii() or " " in url:
+        raise InvalidInput(f"{text!r} is no authority: write letsencrypt, letsencrypt-staging, or a URL with https.")
+    return url
+
+
 SYNTAX: dict[str, Callable[[str], object]] = {
+    "acme_directory": authority_url,
     "domain": check_domain,
     "http": listen_address,
     "https": lambda text: listen_address(text) if text else None,

@@ -18,6 +18,7 @@ FLOORS = {
     "bench": 3,
     "functions": 3,
     "tls": 3,
+    "acme": 3,
     "jobs": 3,
     "cron": 3,
     "hooks": 3,

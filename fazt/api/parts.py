@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fazt._speedups.pages import Pages
+from fazt.acme.issuing import Issuing
+from fazt.acme.proofs import Proofs
 from fazt.api.collection import Collector
 from fazt.api.function_parts import FunctionParts
 from fazt.api.history import History
@@ -36,6 +38,8 @@ class Parts:
     receiving: Receiving
     telling: Telling
     shelf: Shelf
+    proofs: Proofs
+    issuing: Issuing
     setup: SetupSecret = field(default_factory=SetupSecret)
     wake_compressor: Callable[[], None] = lambda: None
     connections: Callable[[], int] = lambda: 0

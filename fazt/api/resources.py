@@ -10,6 +10,7 @@ from fazt.api.admin import Resource
 from fazt.api.audit import AuditLog
 from fazt.api.backups import BackupCalls
 from fazt.api.blobs import Blobs
+from fazt.api.certificate_orders import CertificateOrders
 from fazt.api.certificates import Certificates
 from fazt.api.cron import Cron as CronCalls
 from fazt.api.deploys import Deploys
@@ -68,6 +69,7 @@ def make_resources(parts: Parts) -> Sequence[Resource]:
         Versions(database, hosting, collector),
         Blobs(database, collector),
         Domains(database, hosting),
+        CertificateOrders(database, parts.issuing),
         Certificates(database),
         Tokens(database),
         Status(

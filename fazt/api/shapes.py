@@ -822,6 +822,28 @@ class Certificate(TypedDict):
     created_at: Time
 
 
+class DnsRecord(TypedDict):
+    """A TXT record that the owner is asked to set."""
+
+    name: str
+    value: str
+
+
+OrderState = Literal["valid", "waiting", "ordering", "failed"]
+
+
+class CertificateOrder(TypedDict):
+    """A certificate that is ordered by itself; `expires_at` of the present one, `next_at`: when it is ordered next."""
+
+    names: Sequence[str]
+    state: OrderState
+    expires_at: Time | None
+    next_at: Time
+    failures: int
+    error: str
+    records: Sequence[DnsRecord]
+
+
 class BackupProof(TypedDict):
     """What came of proving a backup; `failed` null: all of it was right."""
 

@@ -112,6 +112,57 @@ def remove(number: int, db: str | None, remote: str | None) -> None:
     click.echo(f"The certificate {number} and its key are gone.")
 
 
+@cert.command()
+@json_option
+@server_options
+def status(as_json: bool, db: str | None, remote: str | None) -> None:
+    """Show which certificates are ordered by themselves, and how that stands.
+
+    \b
+    Example:
+      fazt cert status
+    """
+    with connect(db, remote) as client:
+        items = list(client.items("certificates/orders"))
+    if as_json:
+        print_json({"items": items})
+    elif not items:
+        click.echo("None are ordered: that takes --https, a domain that others know, and the setting acme.")
+    else:
+        rows = [
+            (", ".join(each["names"]), each["state"], age(each["expires_at"]), _next(each), each["error"])
+            for each in items
+        ]
+        table(("NAMES", "STATE", "EXPIRES", "NEXT TRY", "ERROR"), rows)
+        for record in (record for each in items for record in each["records"]):
+            click.echo(f"\nSet this DNS record, and leave it there until the order is through:\n  {_line(record)}")
+
+
+@cert.command()
+@click.argument("host")
+@click.option("--renew", is_flag=True, help="Also where the present one is good yet.")
+@server_options
+def order(host: str, renew: bool, db: str | None, remote: str | None) -> None:
+    """Order the certificate of HOST now, without waiting until a failed order is tried again.
+
+    \b
+    Examples:
+      fazt cert order blog.example.org
+      fazt cert order example.org --renew
+    """
+    with connect(db, remote) as client:
+        client.ask("POST", "certificates", "orders", body={"name": host, "renew": renew})
+    click.echo(f"The certificate of {host} is being ordered. See how it goes: fazt cert status")
+
+
+def _next(order: Any) -> str:
+    return "now" if order["state"] in ("waiting", "ordering") else age(order["next_at"])
+
+
+def _line(record: Any) -> str:
+    return plain(f'{record["name"]}. 60 IN TXT "{record["value"]}"')
+
+
 def _read(path: Path) -> str:
     try:
         return path.read_bytes().decode("ascii")

@@ -4,6 +4,9 @@ from collections.abc import Mapping
 from functools import partial
 
 from fazt._speedups.pages import Pages
+from fazt.acme.issuing import Choice, Issuing
+from fazt.acme.proofs import Proofs
+from fazt.acme.showing import DnsChoice, Showing
 from fazt.api.function_parts import FunctionParts
 from fazt.api.hook_app import Receiving
 from fazt.api.parts import Parts
@@ -23,8 +26,10 @@ from fazt.outbound.addresses import Network
 from fazt.outbound.client import Limits as OutboundLimits
 from fazt.outbound.client import Outbound
 from fazt.settings import (
+    AUTHORITIES,
     LiveSettings,
     Settings,
+    authority_url,
     backup_folder,
     check_domain,
     listen_address,
@@ -36,13 +41,15 @@ from fazt.sites.hosting import Hosting
 from fazt.sites.spill import Spill
 from fazt.store import hooks
 from fazt.store import settings as stored_settings
+from fazt.store.certificates import NewCertificate
 from fazt.store.database import Database, now_ms
 from fazt.store.queue import NewJob
 
 PAGE_CACHE_SHARE = 4  # of the memory that the process may use: one part in so many
 FUNCTIONS_SHARE = 4
 IDLE_WHEN_LOW_S = 2.0  # a runner that was not called for so long gives way where memory runs low
-REMIND_S = 24 * 3600  # of the same trouble with backups
+REMIND_S = 24 * 3600  # of the same trouble
+HTTP_PORT = 80
 MAX_BODY_BYTES = 64 << 20  # beyond the largest archive; whoever reads a body allows less
 
 
@@ -117,6 +124,45 @@ def make_schedule(parts: Parts) -> Schedule:
         parts.telling.notifications.notify_once(title, REMIND_S, "backup", title, text)
 
     return Schedule(parts.database, parts.shelf, plan, SystemClock(), tell)
+
+
+def make_issuing(
+    settings: LiveSettings, hosting: Hosting, database: Database, proofs: Proofs, telling: Telling
+) -> Issuing:
+    """Return what orders certificates; to be called inside of the loop."""
+
+    def read(chain: bytes, key: bytes) -> NewCertificate:
+        # The library takes longer to load than a start may: only who orders needs it.
+        from fazt.tls.certificate import read_certificate
+
+        return read_certificate(chain, key)
+
+    def tell(title: str, text: str) -> None:
+        telling.notifications.notify_once(title, REMIND_S, "certificate", title, text)
+
+    program = database.path.with_name(f"{database.path.name}.dns")
+    showing = Showing(proofs, program)
+    issuing = Issuing(database, hosting, lambda: _acme_choice(settings.now), showing, read, SystemClock(), tell)
+    settings.follow(lambda _: issuing.wake())
+    return issuing
+
+
+def _acme_choice(settings: Settings) -> Choice:
+    """Return what the settings say of ordering certificates."""
+    kinds: tuple[str, ...] = (settings.acme_challenge,)
+    if settings.acme_challenge == "auto":  # first the way whose port is where an authority looks
+        kinds = ("http-01", "tls-alpn-01")
+        if listen_address(settings.http)[1] != HTTP_PORT:
+            kinds = kinds[::-1]
+    return Choice(
+        active=bool(settings.https) and settings.acme == "yes",
+        directory=authority_url(settings.acme_directory),
+        public=settings.acme_directory in AUTHORITIES,
+        email=settings.acme_email,
+        ca_file=settings.acme_ca_file,
+        kinds=kinds,
+        dns=DnsChoice(settings.acme_dns, settings.acme_dns_token, settings.acme_dns_server, settings.acme_dns_key),
+    )
 
 
 def make_memory_guard(parts: Parts) -> MemoryGuard:

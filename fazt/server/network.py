@@ -1,5 +1,6 @@
 """What answers visitors wherever the edge has no page, by host and by path."""
 
+from fazt.acme.challenge_app import challenge_app
 from fazt.api.beacon import beacon_app
 from fazt.api.client_script import BEACON, client_script_app
 from fazt.api.dashboard import dashboard
@@ -40,7 +41,7 @@ def make_network(parts: Parts, api: Application, resolver: Resolver) -> Applicat
     bare = by_path([("/r/", short_links_app(database, parts.clicks, otherwise=site))], otherwise=site)
     hosts = {f"dashboard.{hosting.domain}": admin_host, f"dav.{hosting.domain}": everywhere}
     hosts |= {hosting.domain: bare, f"www.{hosting.domain}": bare}
-    return by_host(hosts, otherwise=site)
+    return challenge_app(parts.proofs, otherwise=by_host(hosts, otherwise=site))
 
 
 def make_api(parts: Parts) -> Application:

@@ -4,13 +4,14 @@ from typing import Any
 
 from fazt._speedups.pages import Pages
 from fazt._speedups.statistics import AccessRing
+from fazt.acme.proofs import Proofs
 from fazt.api.collection import Collector
 from fazt.api.error_log import ErrorLog
 from fazt.api.function_parts import FunctionParts
 from fazt.api.history import History
 from fazt.api.parts import Parts
 from fazt.api.tally import Tally
-from fazt.server.making import make_receiving, make_shelf, make_telling
+from fazt.server.making import make_issuing, make_receiving, make_shelf, make_telling
 from fazt.settings import LiveSettings
 from fazt.sites.hosting import Hosting
 from fazt.sites.spill import Spill
@@ -33,6 +34,7 @@ def make_parts(
 ) -> Parts:
     """Return the parts; `running` is what only a server has. To be called inside of the loop."""
     now = settings.now
+    proofs, telling = Proofs(), make_telling(settings, hosting, database, pages, functions)
     return Parts(
         settings=settings,
         hosting=hosting,
@@ -45,7 +47,9 @@ def make_parts(
         functions=functions,
         clicks=Tally(database, links.add_clicks),
         receiving=make_receiving(database, hosting, functions),
-        telling=make_telling(settings, hosting, database, pages, functions),
+        telling=telling,
         shelf=make_shelf(now, database),
+        proofs=proofs,
+        issuing=make_issuing(settings, hosting, database, proofs, telling),
         **running,
     )

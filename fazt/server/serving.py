@@ -19,6 +19,7 @@ import uvloop
 
 from fazt._speedups.pages import Clock, Pages
 from fazt._speedups.statistics import AccessRing
+from fazt.acme.challenge_app import resolve_unless_challenge
 from fazt.api.error_log import ErrorLog, logging_to
 from fazt.api.history import RING_RECORDS
 from fazt.api.parts import Parts
@@ -115,7 +116,7 @@ async def _serve(
         started_at_ms=now_ms(),
     )
     edge: Edge = _make_edge(parts, clock, ring)
-    contexts = Contexts(database, hosting.url) if settings.now.https else None
+    contexts = Contexts(database, hosting.url, parts.proofs.find_certificate) if settings.now.https else None
     _apply(edge, parts, contexts, settings.now)
     settings.follow(partial(_apply, edge, parts, contexts))
     supervisor = Supervisor()
@@ -138,7 +139,7 @@ def _make_edge(parts: Parts, clock: Clock, ring: AccessRing) -> Edge:
     api = at_first_request(partial(make_api, parts))
     resolver = Resolver(parts.database, parts.pages, parts.spill, parts.hosting)
     return Edge(
-        resolver,
+        resolve_unless_challenge(parts.proofs, resolver),
         by_door(socket=api, network=make_network(parts, api, resolver)),
         pages=parts.pages,
         clock=clock,
@@ -154,7 +155,11 @@ def _work(parts: Parts) -> list[Coroutine[None, None, None]]:
     counting += [*parts.receiving.background(), make_memory_guard(parts).run(), reload_on_hangup(parts)]
     if is_rehearsal():  # on a copy: what that has to send or to run is sent and run by the server of the original
         return counting
-    return [*counting, *parts.telling.background(), *parts.functions.background(), make_schedule(parts).work()]
+    return [*counting, *parts.telling.background(), *parts.functions.background(), *_schedules(parts)]
+
+
+def _schedules(parts: Parts) -> list[Coroutine[None, None, None]]:
+    return [make_schedule(parts).work(), parts.issuing.work()]
 
 
 async def _open(edge: Edge, parts: Parts, contexts: Contexts | None) -> None:
@@ -213,7 +218,7 @@ def _setup_link(parts: Parts) -> str | None:
 
 def _apply(edge: Edge, parts: Parts, contexts: Contexts | None, settings: Settings) -> None:
     """Let the settings count in the running server."""
-    redirects = contexts is not None and settings.https_redirect == "on"
+    redirects = contexts is not None and settings.https_redirect == "yes"
     edge.secure(contexts.to_https if contexts is not None and redirects else None, settings.hsts_s)
     edge.limit(make_limits(settings))
     edge.trust(read_networks(settings.trusted_proxies))

@@ -26,7 +26,7 @@ NAMES = "SELECT name FROM certificate_name WHERE certificate = ? ORDER BY name"
 FIND_FOR = """
     SELECT certificate.number FROM certificate_name JOIN certificate ON certificate.number = certificate
     WHERE name IN (?1, ?2)
-    ORDER BY not_before <= ?3 AND ?3 < not_after DESC, source = 'uploaded' DESC, not_after DESC, certificate DESC
+    ORDER BY not_before <= ?3 AND ?3 < not_after DESC, source = 'uploaded' DESC, name = ?1 DESC, not_after DESC
     LIMIT 1
 """
 GET_PEM = "SELECT chain, key, fingerprint FROM certificate WHERE number = ?"

@@ -32,31 +32,27 @@ Pem = tuple[bytes, bytes]  # the chain, and the key
 
 
 class Contexts:
-    """The certificates of a server as those see them who listen; made inside of the loop.
+    """The certificates of a server as those see them who listen."""
 
-    `missed(host)` is told of hosts that were asked for and have none; `challenge(host)` gives what RFC 8737 has shown.
-    """
-
-    def __init__(self, database: Database, url: Callable[[str], str]) -> None:
-        """Follow a database; `url` returns the URL of a host."""
+    def __init__(
+        self, database: Database, url: Callable[[str], str], challenge: Callable[[str], Pem | None] = lambda host: None
+    ) -> None:
+        """Follow a database; `url` returns the URL of a host, `challenge` what proves it to an authority (RFC 8737)."""
         self._database = database
         self._url = url
         self._hosts: LRU[str, tuple[int | None, int]] = LRU(MOST_HOSTS)  # the certificate, and until when that is so
         self._contexts: LRU[int, ssl.SSLContext] = LRU(MOST_CONTEXTS)
         self._generation = 0
-        self.missed: Callable[[str], None] = lambda host: None
-        self.challenge: Callable[[str], Pem | None] = lambda host: None
+        self._challenge = challenge
         database.follow(self._follow)
 
     async def choose(self, host: str, protocols: Sequence[bytes]) -> ssl.SSLContext | None:
         """Return what a connection for a host is begun with, None where there is no certificate for it."""
         if ACME.encode() in protocols:
-            proof = self.challenge(host)
+            proof = self._challenge(host)
             return None if proof is None else await asyncio.to_thread(make_context, proof, ACME)
         number = await self._find(host)
         if number is None:
-            if host:
-                self.missed(host)
             return None
         context = self._contexts.get(number)
         return await self._load(number) if context is None else context

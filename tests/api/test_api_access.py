@@ -164,6 +164,8 @@ CALLS: list[tuple[str, str, Any, str, bool]] = [
     ("GET", "/api/certificates", None, "read", False),
     ("POST", "/api/certificates", {"chain": "", "key": ""}, "admin", False),
     ("GET", "/api/certificates/1", None, "read", False),
+    ("GET", "/api/certificates/orders", None, "read", False),
+    ("POST", "/api/certificates/orders", {"name": "example.org"}, "admin", False),
     ("DELETE", "/api/certificates/1", None, "admin", False),
     ("GET", "/api/links", None, "read", False),
     ("POST", "/api/links", {"target": "https://example.org/"}, "admin", False),

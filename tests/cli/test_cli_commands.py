@@ -498,7 +498,10 @@ def test_serve_says_where_when_it_is_ready(run: Callable[..., Any], monkeypatch:
     first, second, *_ = done.out.splitlines()
     assert first == "Fazt serves x.db at http://localhost:4700/"
     assert "fazt deploy" in second
-    assert seen[0] == ({"domain": "example.org", "http": "127.0.0.1:4700", "https": None, "read_only": None}, Path("x.db"))
+    assert seen[0] == (
+        {"domain": "example.org", "http": "127.0.0.1:4700", "https": None, "read_only": None},
+        Path("x.db"),
+    )
 
 
 def test_serve_prints_the_setup_link_as_long_as_there_is_one(

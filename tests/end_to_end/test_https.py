@@ -85,7 +85,7 @@ def test_plain_http_is_sent_on_as_the_settings_say(secure: Secure) -> None:
     assert (sent.status, sent.header("Location")) == (308, f"https://blog.example.org:{secure.port}/a?b=c")
     assert sent.header("Strict-Transport-Security") is None
     assert secure.server.get("/", host="shop.example.org").status == 404
-    secure.server.cli("config", "set", "https_redirect", "off")
+    secure.server.cli("config", "set", "https_redirect", "no")
     secure.server.cli("config", "set", "hsts_s", "0")
     assert secure.server.get("/", host=NAMES[0]).body == b"the blog"
     assert secure.get("/", NAMES[0]).header("Strict-Transport-Security") is None
