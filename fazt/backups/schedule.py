@@ -55,6 +55,8 @@ class Schedule:
     async def look(self) -> int | None:
         """Do what is due; return when to look again."""
         plan, now = self._plan(), self._clock.now_ms()
+        if self._not_before - now > LONGEST_MS:  # the clock was set back: what is not due for so long never was
+            self._not_before = now
         if now < self._not_before or plan.every_h == 0:
             return max(self._not_before, now + LONGEST_MS)
         backups = await asyncio.to_thread(self._shelf.list_all)

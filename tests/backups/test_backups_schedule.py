@@ -63,6 +63,17 @@ def test_one_a_day_and_none_right_after_a_start(world: World) -> None:
     assert world.told == []
 
 
+def test_a_clock_that_was_ahead_is_no_reason_to_wait_until_it_comes_there(world: World) -> None:
+    """A machine whose clock was a year ahead when the server started, and is set right then."""
+    world.clock.time += 365 * 24 * HOUR_MS
+    world.schedule._not_before = world.clock.time + AFTER_START_MS
+    look(world, -365 * 24 * HOUR_MS)
+    assert len(world.shelf.list_all()) == 1
+    look(world, 365 * 24 * HOUR_MS)
+    look(world, 25 * HOUR_MS)
+    assert len(world.shelf.list_all()) >= 2
+
+
 def test_never_where_it_is_switched_off(world: World) -> None:
     world.plan[0] = Plan(0, Retention(2))
     assert look(world, 30 * 24 * HOUR_MS) == world.clock.time + HOUR_MS
