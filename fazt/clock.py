@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Never, Protocol
 
-from fazt.errors import StoreError, WritingStopped
+from fazt.errors import StoreError, StoreReadOnly
 from fazt.store.clock import now_ms
 
 LONGEST_WAIT_S = 30.0
@@ -62,7 +62,7 @@ async def keep_looking(
         waking.clear()
         try:
             until = await look()
-        except WritingStopped:
+        except StoreReadOnly:
             until = clock.now_ms() + TROUBLE_PAUSE_MS
         except StoreError as error:
             log.warning("all has to wait: %s", error)

@@ -373,14 +373,21 @@ def database_path(flag: str | None, environment: Mapping[str, str] | None = None
 
 
 def socket_path(path: Path) -> Path:
-    """Return the Unix socket of the server of a database: beside the file, or in a short place if that is too long."""
+    """Return the Unix socket of the server of a database: beside the file where that can be, else in a short place."""
     real = os.path.realpath(path)
     beside = f"{real}.sock"
-    if len(os.fsencode(beside)) <= LONGEST_SOCKET_PATH:
+    if len(os.fsencode(beside)) <= LONGEST_SOCKET_PATH and not _is_on_read_only_disk(real):
         return Path(beside)
     digest = hashlib.sha256(os.fsencode(real)).hexdigest()[:32]
     # Everybody may write to /tmp: the socket has mode 0600, and whoever connects to it looks at its owner first.
     return Path(os.environ.get("XDG_RUNTIME_DIR") or "/tmp", f"fazt-{digest}.sock")  # noqa: S108
+
+
+def _is_on_read_only_disk(path: str) -> bool:
+    try:
+        return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+    except OSError:  # it is not there yet
+        return False
 
 
 def listen_address(http: str) -> tuple[str, int]:

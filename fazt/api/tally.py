@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 import apsw
 
-from fazt.errors import StoreError, WritingStopped
+from fazt.errors import StoreError, StoreReadOnly
 from fazt.store.database import Database, now_ms
 
 log = logging.getLogger("fazt.tally")
@@ -49,7 +49,7 @@ class Tally:
             found = [(count, last, number) for number, (count, last) in self._writing.items()]
             await self._database.write(self._write, found)
         except StoreError as error:
-            if not isinstance(error, WritingStopped):
+            if not isinstance(error, StoreReadOnly):
                 log.warning("counts wait in memory: %s", error)
             for number, (count, last) in self._writing.items():
                 newer, newest = self._counts.get(number, (0, 0))

@@ -5,6 +5,7 @@ the connection, since a write may be run a second time when another write of its
 """
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable
@@ -14,14 +15,17 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 import apsw
 
 from fazt.errors import StoreError, WritingStopped
-from fazt.store import blobs, schema, staged
+from fazt.store import blobs, schema, staged, unwritable
 from fazt.store.clock import now_ms
 from fazt.store.jobs import Job
 from fazt.store.lock import take_lock
 from fazt.store.readers import Readers
+from fazt.store.unwritable import NoWriter
 from fazt.store.writer import Listener, Writer
 
 __all__ = ["Database", "now_ms"]
+
+logger = logging.getLogger("fazt.store")
 
 SHRINK_PAGES = 512  # given back in one transaction: few, since each may pass through the WAL of a disk that is full
 
@@ -32,7 +36,7 @@ T = TypeVar("T")
 class Database:
     """One open database: a writing thread, a few reading ones, and the lock that keeps other processes out."""
 
-    def __init__(self, path: Path, lock: int, writer: Writer, readers: Readers) -> None:
+    def __init__(self, path: Path, lock: int | None, writer: Writer | NoWriter, readers: Readers) -> None:
         self.path = path
         self._lock = lock
         self._writer = writer
@@ -45,7 +49,8 @@ class Database:
     def open(cls, path: Path, *, create: bool = True, readers: int = 3) -> "Database":
         """Open the database at `path`, make it (`create`) where there is none, and bring its schema up to date.
 
-        Raises: StoreBusy, StoreReadOnly, StoreCorrupt, StorageFull, StoreError; each message names the path.
+        One on a disk that is read-only is read, and refuses to be written. Raises: StoreBusy, StoreReadOnly,
+        StoreCorrupt, StorageFull, StoreError; each message names the path.
         """
         path = Path(os.path.realpath(path))  # the lock and the WAL lie beside the file itself, not beside a link to it
         if path.is_dir():
@@ -54,6 +59,9 @@ class Database:
             raise StoreError(f"There is no database at {path}.")
         if create and not staged.is_staged(path):
             schema.make_file(path)
+        if path.exists() and unwritable.is_on_read_only_disk(path):
+            logger.warning("%s lies on a disk that is read-only: it is read, and nothing can be changed", path)
+            return cls(path, None, NoWriter(path), Readers(path, readers, is_frozen=unwritable.check(path)))
         lock = take_lock(path)
         try:
             staged.swap_in(path)
@@ -120,7 +128,7 @@ class Database:
     @property
     def is_writing_stopped(self) -> bool:
         """Whether this is a read-only time."""
-        return self._writing_stopped
+        return self._writing_stopped or isinstance(self._writer, NoWriter)
 
     def stop_writing(self, stopped: bool) -> None:
         """Let a read-only time begin or end: writes that come in it are refused, those that wait already are done."""
@@ -164,9 +172,10 @@ class Database:
         self._writer.stop()
         self._readers.stop()
         self._writer.close()
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
 
-    def _submit(self, threads: Writer | Readers, job: Job) -> None:
+    def _submit(self, threads: Writer | NoWriter | Readers, job: Job) -> None:
         if job.loop is None and self._writer.is_current_thread() and threads is self._writer:
             raise RuntimeError("a follower of changes must not wait for a write: it runs on the writing thread")
         with self._gate:

@@ -21,7 +21,7 @@ PAUSE_STEP_S = 0.001
 class Readers:
     """A few reading threads behind one queue; the writer's connection must be open as long as they run."""
 
-    def __init__(self, path: Path, count: int) -> None:
+    def __init__(self, path: Path, count: int, *, is_frozen: bool = False) -> None:
         self._path = path
         self._queue: SimpleQueue[Job | None] = SimpleQueue()
         self._open = threading.Event()  # cleared as long as nobody may begin to read
@@ -30,7 +30,7 @@ class Readers:
         self._connections: list[apsw.Connection] = []
         try:
             for _ in range(count):
-                self._connections.append(schema.open_reader(path))
+                self._connections.append(schema.open_reader(path, is_frozen=is_frozen))
         except apsw.Error as error:
             self._close_connections()
             raise faults.from_sqlite(error, path) from error

@@ -97,9 +97,13 @@ def open_writer(path: Path) -> apsw.Connection:
     return connection
 
 
-def open_reader(path: Path) -> apsw.Connection:
-    """Open a connection that can only read; the writer's must be open."""
-    connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
+def open_reader(path: Path, *, is_frozen: bool = False) -> apsw.Connection:
+    """Open a connection that can only read; the writer's must be open, or nobody can write (`is_frozen`)."""
+    flags = apsw.SQLITE_OPEN_READONLY
+    if is_frozen:
+        connection = apsw.Connection(f"{path.as_uri()}?immutable=1", flags=flags | apsw.SQLITE_OPEN_URI)
+    else:
+        connection = apsw.Connection(str(path), flags=flags)
     _prepare(connection)
     pragma(connection, "query_only = ON")
     return connection

@@ -90,13 +90,25 @@ def unprivileged_owner(tmp_path: Path) -> Iterator[None]:
     subprocess.run(["umount", str(tmp_path / "read-only")], check=True)
 
 
-def test_read_only_database(tmp_path: Path, unprivileged_owner: None) -> None:
+def test_a_database_on_a_read_only_disk_is_served(
+    start_server: Callable[..., FaztServer], tmp_path: Path, unprivileged_owner: None
+) -> None:
     place = tmp_path / "read-only"
     place.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32m", "tmpfs", str(place)], check=True)
     run_cli("deploy", str(make_site(tmp_path / "site")), "--site", "blog", database=place / "data.db")
     subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
-    assert "read-only" in serve_fails(place / "data.db", free_port()).lower()
+    server = start_server(place / "data.db")
+    answer = server.get("/", host="blog.localhost")
+    assert (answer.status, server.get("/_fazt/health", host="localhost").status) == (200, 200)
+    assert "blog" in server.cli("sites", "list").stdout
+    for command in (("deploy", str(tmp_path / "site"), "--site", "blog"), ("config", "set", "read_only", "no")):
+        refused = server.cli(*command, check=False)
+        assert (refused.returncode, "read-only" in refused.stderr) == (1, True)
+    assert "stopped" in server.cli("status").stdout
+    said = server.stop()
+    assert "a disk that is read-only" in said
+    assert "Traceback" not in said
 
 
 @pytest.fixture

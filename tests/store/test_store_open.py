@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import shutil
 import signal
 import sqlite3
 import stat
@@ -203,13 +204,38 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @root_only
-def test_a_read_only_disk(small_disk: Path) -> None:
+@pytest.mark.parametrize("was_killed", [False, True])
+def test_a_read_only_disk(small_disk: Path, tmp_path: Path, was_killed: bool) -> None:
+    """What is there is read, also what a process that was killed had left in the WAL alone."""
+    database = Database.open(small_disk / "data.db")
+    database.write_blocking(sites.create, "blog")
+    kept = shutil.copytree(small_disk, tmp_path / "kept")
+    database.close()
+    if was_killed:
+        for each in kept.iterdir():
+            shutil.copy(each, small_disk / each.name)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    with pytest.raises(StoreReadOnly, match="read-only") as caught:
+        Database.open(small_disk / "other.db")
+    assert "other.db" in caught.value.message
+    with contextlib.closing(Database.open(small_disk / "data.db")) as database:
+        assert database.is_writing_stopped
+        assert database.read_blocking(sites.count) == 1
+        for _ in range(2):
+            with pytest.raises(StoreReadOnly, match="read-only"):
+                database.write_blocking(sites.create, "other")
+        assert database.read_blocking(sites.count) == 1
+        assert database.wal_bytes() == (small_disk / "data.db-wal").stat().st_size if was_killed else True
+
+
+@root_only
+def test_an_older_database_on_a_read_only_disk(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Database.open(small_disk / "data.db").close()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    for name in ("data.db", "other.db"):
-        with pytest.raises(StoreReadOnly, match="read-only") as caught:
-            Database.open(small_disk / name)
-        assert name in caught.value.message
+    newer = [*schema.migrations(), (9999, "SELECT 1")]
+    monkeypatch.setattr(schema, "migrations", lambda: newer)
+    with pytest.raises(StoreError, match="copy it to one that can be written"):
+        Database.open(small_disk / "data.db")
 
 
 def fill(database: Database) -> int:

@@ -1,0 +1,81 @@
+"""A database on a disk that cannot be written: it is read, and each write is refused.
+
+Rule: nothing is opened here that somebody else could be writing: the disk is read-only for everybody, or the lock is
+held by this process.
+"""
+
+import os
+from pathlib import Path
+
+import apsw
+
+from fazt.errors import StoreError
+from fazt.store import faults, schema
+from fazt.store.jobs import Job
+from fazt.store.writer import Listener
+
+
+class NoWriter:
+    """Stands in the place of the writer where nothing can be written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.disk_reserve_bytes = 0
+
+    def submit(self, job: Job) -> None:
+        """Refuse a job."""
+        job.error = faults.read_only(self._path)
+        job.answer()
+
+    def follow(self, listener: Listener) -> None:
+        """Tell nobody anything: nothing changes."""
+
+    def is_current_thread(self) -> bool:
+        """Tell that there is no such thread."""
+        return False
+
+    def stop(self) -> None:
+        """End nothing."""
+
+    def close(self) -> None:
+        """Close nothing."""
+
+    def cut_wal(self, connection: apsw.Connection) -> bool:
+        """Leave the WAL as it is."""
+        return False
+
+    def wal_bytes(self) -> int:
+        """Return the size of the WAL file."""
+        wal = self._path.with_name(f"{self._path.name}-wal")
+        return wal.stat().st_size if wal.exists() else 0
+
+
+def is_on_read_only_disk(path: Path) -> bool:
+    """Tell whether nobody can write where a file lies."""
+    return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
+def check(path: Path) -> bool:
+    """See whether a database can be read as it is; return whether it must be opened as one that nobody changes.
+
+    Raises: StoreCorrupt; StoreError where it is older or newer than this Fazt.
+    """
+    schema.check_header(path)
+    try:
+        try:
+            reader, is_frozen = schema.open_reader(path), False
+            schema.pragma(reader, "user_version")
+        except apsw.CantOpenError:  # the files of the WAL are not there, and cannot be made
+            if NoWriter(path).wal_bytes():
+                raise
+            reader, is_frozen = schema.open_reader(path, is_frozen=True), True
+        present, wanted = schema.pragma(reader, "user_version"), schema.migrations()[-1][0]
+        reader.close()
+    except apsw.Error as error:
+        raise faults.from_sqlite(error, path) from error
+    if present != wanted:
+        raise StoreError(
+            f"{path} has the schema {present}, this Fazt wants {wanted}, and the disk is read-only: "
+            "copy it to one that can be written."
+        )
+    return is_frozen
