@@ -42,6 +42,7 @@ class Contexts:
         self._url = url
         self._hosts: LRU[str, tuple[int | None, int]] = LRU(MOST_HOSTS)  # the certificate, and until when that is so
         self._contexts: LRU[int, ssl.SSLContext] = LRU(MOST_CONTEXTS)
+        self._locked: set[int] = set()  # certificates whose key cannot be opened
         self._generation = 0
         self._challenge = challenge
         database.follow(self._follow)
@@ -66,7 +67,7 @@ class Contexts:
     async def _find(self, host: str) -> int | None:
         now = now_ms()
         number, until = self._hosts.get(host, (None, 0))
-        if until > now:
+        if now < until <= now + KNOWN_MS:  # else the clock was set back
             return number
         generation = self._generation
         number = await self._database.read(certificates.find_for, host, now)
@@ -80,9 +81,12 @@ class Contexts:
             pem = await self._database.read(certificates.get_pem, number)
         except NotFound:  # removed a moment ago
             return None
-        except FaztError as error:  # its key cannot be opened: the doctor says so too
-            log.warning("the certificate %d cannot be shown: %s", number, error.message)
+        except FaztError as error:
+            if number not in self._locked:  # said once: every connection would say it again
+                self._locked.add(number)
+                log.error("certificate %d cannot be used: %s", number, error.message)
             return None
+        self._locked.discard(number)
         context = await asyncio.to_thread(make_context, pem, HTTP)
         if generation == self._generation:
             self._contexts[number] = context

@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from made_certificates import make_certificate
 
-from fazt.store import certificates
+from fazt.store import certificates, key_file, sealing
 from fazt.store.certificates import Source
 from fazt.store.database import Database
 from fazt.tls import contexts
@@ -118,6 +118,28 @@ def test_what_is_known_is_not_looked_up_again(database: Database, monkeypatch: p
         monkeypatch.setattr(contexts, "now_ms", lambda: now + contexts.KNOWN_MS + 1)
         await found.choose(HOST, [])
         assert len(reads) == 4
+        monkeypatch.setattr(contexts, "now_ms", lambda: now - 30 * 86_400_000)  # the clock was set back
+        await found.choose(HOST, [])
+        assert len(reads) == 5
+
+    asyncio.run(scenario())
+
+
+def test_a_certificate_whose_key_is_locked_is_shown_to_nobody_until_it_opens(
+    database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    add(database, HOST)
+    key = key_file.beside(database.path)
+    kept = key.read_bytes()
+    key.unlink()
+    sealing.forget_keys()
+
+    async def scenario() -> None:
+        found = Contexts(database, lambda host: f"https://{host}/")
+        assert [await found.choose(HOST, []) for _ in range(3)] == [None] * 3
+        assert caplog.text.count("cannot be used") == 1
+        key.write_bytes(kept)
+        assert shown(await found.choose(HOST, [])) == [HOST]
 
     asyncio.run(scenario())
 
