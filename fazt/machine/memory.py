@@ -67,6 +67,7 @@ class MemoryGuard:
         self._look = look
         self._since_growth = 0
         self._is_low = False
+        self._before: int | None = None  # what was left at the last look
 
     async def run(self) -> None:
         """Look once a second, until the task is cancelled; a system that does not tell is left alone."""
@@ -80,20 +81,23 @@ class MemoryGuard:
 
     def weigh(self, memory: Memory) -> bool:
         """Let give way what must, or come back what may; return whether something gave way."""
-        if memory.available < memory.low:
+        spent = max(0, (self._before or memory.available) - memory.available)
+        self._before = memory.available
+        missing = memory.low + spent - memory.available  # until the next look as much may be spent again
+        if missing > 0:
             self._since_growth = 0
-            return self._shrink(memory)
+            return self._shrink(memory, missing)
         self._since_growth += 1
-        if memory.available > 2 * memory.low and self._since_growth >= LOOKS_BETWEEN_GROWTH:
+        if memory.available > 2 * memory.low + spent and self._since_growth >= LOOKS_BETWEEN_GROWTH:
             self._grow()
         return False
 
-    def _shrink(self, memory: Memory) -> bool:
+    def _shrink(self, memory: Memory, missing: int) -> bool:
         if not self._is_low:
             self._is_low = True
             log.warning("memory runs low: %d of %d MB are left", memory.available >> 20, memory.limit >> 20)
         held = min(self._pages.max_bytes, self._used_bytes())
-        smaller = max(LEAST_PAGES_BYTES, held * 3 // 4)
+        smaller = max(LEAST_PAGES_BYTES, min(held * 3 // 4, held - missing))
         has_shrunk = smaller < self._pages.max_bytes
         if has_shrunk:
             self._pages.resize(smaller)
@@ -148,16 +152,16 @@ def _groups(root: Path) -> Iterator[Memory]:
 
 
 def _group(folder: Path, *, is_old: bool) -> Memory | None:
-    limit_name, used_name, file_name = (
-        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-        if is_old
-        else ("memory.max", "memory.current", "inactive_file")
+    limit_name, used_name, prefix = (
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_") if is_old else ("memory.max", "memory.current", "")
     )
     try:
         limit, used = ((folder / name).read_text().strip() for name in (limit_name, used_name))
         if not limit.isdigit() or int(limit) >= 1 << 60:  # no limit, as the older kind says it
             return None
-        reclaimable = _fields(folder / "memory.stat", r"(\w+) (\d+)").get(file_name, 0)
+        said = _fields(folder / "memory.stat", r"(\w+) (\d+)")
+        # Of the files that are read often the kernel keeps some; it counts half of them, too, for a machine.
+        reclaimable = said.get(f"{prefix}inactive_file", 0) + said.get(f"{prefix}active_file", 0) // 2
     except (OSError, ValueError):  # inside a container the outer groups cannot be seen
         return None
     return Memory(int(limit), max(0, int(limit) - int(used) + reclaimable))
