@@ -27,7 +27,7 @@ HTTP, TLS, DNS = "http-01", "tls-alpn-01", "dns-01"
 TIMEOUT_S = 30
 ORDER_S = 180  # for an authority to look at the proofs, and to sign
 LONGEST_ERROR = 500
-POLL_S = 1
+NONCES = 5
 
 
 def make_key() -> bytes:
@@ -37,6 +37,20 @@ def make_key() -> bytes:
     return key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
 
 
+class _Network(client.ClientNetwork):
+    """Tries again where only the nonce was too old (RFC 8555 6.5); the library itself does so once."""
+
+    def post(self, *args: Any, **kwargs: Any) -> requests.Response:
+        """Send a signed request."""
+        for _ in range(NONCES - 1):
+            try:
+                return super().post(*args, **kwargs)
+            except messages.Error as error:
+                if error.code != "badNonce":
+                    raise
+        return super().post(*args, **kwargs)
+
+
 class Authority:
     """One authority, with our account there. Raises: OrderFailed, from each call, with what the authority says."""
 
@@ -44,7 +58,7 @@ class Authority:
         """Reach an authority; `ca_file` holds the certificates that it is believed by, empty: those of the system."""
         key = serialization.load_pem_private_key(account_key, None)
         agent = f"fazt/{__version__}"
-        self._net = client.ClientNetwork(
+        self._net = _Network(
             JWKEC(key=key), alg=ES256, verify_ssl=cast(bool, ca_file or True), user_agent=agent, timeout=TIMEOUT_S
         )
         self._email = email

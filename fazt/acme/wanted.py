@@ -10,11 +10,12 @@ from ipaddress import ip_address
 import apsw
 
 from fazt.acme.renewal import renew_at
-from fazt.sites.hosting import PLATFORM, ROOT_SITE, Hosting
+from fazt.sites.hosting import NOT_FOUND_SITE, PLATFORM, ROOT_SITE, Hosting
 from fazt.store import acme, certificates, domains, sites
 from fazt.store.certificates import Certificate
 
 PAGE = 1000
+BUILT_IN = (ROOT_SITE, NOT_FOUND_SITE)  # of which one answers under the domain itself, the other under no name
 # Names that no public authority may sign (RFC 6761, RFC 7686, RFC 8375, RFC 9476)
 RESERVED = frozenset(("localhost", "local", "test", "example", "invalid", "internal", "onion", "arpa", "alt", "lan"))
 LEAST_LEFT_MS = 7 * 24 * 3_600_000  # of another certificate that covers a host: then it needs none of its own
@@ -53,7 +54,7 @@ def hosts(connection: apsw.Connection, hosting: Hosting) -> Iterator[str]:
     yield from (domain, f"www.{domain}", f"admin.{domain}", *(f"{name}.{domain}" for name in sorted(PLATFORM)))
     after: str | None = None
     while page := sites.list_page(connection, after, PAGE):
-        yield from (f"{site.name}.{domain}" for site in page if site.name != ROOT_SITE)
+        yield from (f"{site.name}.{domain}" for site in page if site.name not in BUILT_IN)
         after = page[-1].name
     after = None
     while found := domains.list_page(connection, None, after, PAGE):

@@ -1,5 +1,6 @@
 """The DNS as others see it: which zone a name is in, who answers for it, and whether a record is shown there yet."""
 
+import logging
 import time
 from typing import Protocol
 
@@ -12,9 +13,11 @@ import dns.resolver
 
 from fazt.errors import OrderFailed
 
+log = logging.getLogger("fazt.acme")
 WAIT_S = 180.0
 PATIENT_S = 3600.0  # where a person writes the record
 PAUSE_S = 3.0
+BLIND_S = 20.0
 ANSWER_S = 5.0
 PORT = 53
 
@@ -38,10 +41,19 @@ def find_zone(name: str) -> str:
 
 
 def wait_until_shown(name: str, value: str, *, patient: bool) -> None:
-    """Come back once every server of the zone has the record. Raises: OrderFailed where that takes too long."""
+    """Come back once every server of the zone has the record. Raises: OrderFailed where that takes too long.
+
+    Where they cannot be asked from here (a network of one's own, port 53 closed), a while is waited instead.
+    """
     until = time.monotonic() + (PATIENT_S if patient else WAIT_S)
     while True:
-        missing = [server for server in _servers(name) if value not in _values(name, server)]
+        try:
+            servers = _servers(name)
+        except OrderFailed as error:
+            log.info("%s; waiting %d s instead", error.message, BLIND_S)
+            time.sleep(BLIND_S)
+            return
+        missing = [server for server in servers if value not in _values(name, server)]
         if not missing:
             return
         if time.monotonic() > until:
