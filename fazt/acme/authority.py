@@ -135,7 +135,7 @@ def _told(what: str) -> Iterator[None]:
         raise OrderFailed(_shortened(f"{what}: the authority says: {error.detail or error.typ}")) from error
     except errors.TimeoutError as error:
         raise OrderFailed(f"{what}: the authority did not come to an end within {ORDER_S} s.") from error
-    except (errors.Error, JoseError, requests.RequestException, ValueError) as error:
+    except (errors.Error, JoseError, OSError, ValueError) as error:  # what `requests` raises is an OSError
         raise OrderFailed(_shortened(f"{what}: the authority cannot be used: {error}")) from error
 
 

@@ -1,7 +1,17 @@
 """`/api/certificates`: brought, shown without their keys, removed."""
 
-from api_calls import Api
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from api_calls import Api, opened
 from made_certificates import make_certificate
+
+from fazt.settings import Settings
+from fazt.store import acme, certificates
+from fazt.store.acme import Order
+from fazt.store.database import now_ms
+from fazt.tls.certificate import read_certificate
 
 HOST = "blog.example.org"
 
@@ -49,3 +59,38 @@ def test_changes_stand_in_the_audit_log(api: Api) -> None:
     assert added["subject"] == removed["subject"] == made["fingerprint"]
     assert (added["before"], added["after"]) == (None, {"names": [HOST], "issuer": HOST})
     assert (removed["before"], removed["after"]) == ({"names": [HOST], "issuer": HOST}, None)
+
+
+@pytest.fixture
+def ordering(tmp_path: Path) -> Iterator[Api]:
+    directory = "https://localhost:1/dir"
+    settings = Settings(domain="fazt.example", https="127.0.0.1:4699", acme_directory=directory)
+    with opened(tmp_path / "ordering.db", settings) as found:
+        yield found
+
+
+def test_orders_are_listed_and_hurried(ordering: Api) -> None:
+    names = [each["names"][0] for each in ordering.ask("GET", "/api/certificates/orders").json["items"]]
+    assert names == [f"{name}fazt.example" for name in ("", "www.", "admin.", "dashboard.", "dav.")]
+    order = Order("fazt.example", 3, 1000, now_ms() + 9_999_999, "nobody is there")
+    ordering.database.write_blocking(acme.put_order, order)
+    first = ordering.ask("GET", "/api/certificates/orders").json["items"][0]
+    assert (first["state"], first["failures"], first["error"]) == ("failed", 3, "nobody is there")
+    sent = ordering.ask("POST", "/api/certificates/orders", {"name": "fazt.example"})
+    assert sent.status == 202
+    assert ordering.database.read_blocking(acme.list_orders)[0].next_at == 0
+    assert ordering.ask("POST", "/api/certificates/orders", {"name": "other.example"}).status == 404
+    assert ordering.ask("GET", "/api/audit").json["items"][0]["action"] == "certificate.order"
+
+
+def test_a_good_certificate_is_ordered_again_only_where_that_is_said(ordering: Api) -> None:
+    new = read_certificate(*make_certificate("fazt.example", days=60))
+    ordering.database.write_blocking(certificates.add, new, "acme")
+    assert ordering.ask("GET", "/api/certificates/orders").json["items"][0]["state"] == "valid"
+    assert ordering.ask("POST", "/api/certificates/orders", {"name": "fazt.example"}).status == 409
+    sent = ordering.ask("POST", "/api/certificates/orders", {"name": "fazt.example", "renew": True})
+    assert (sent.status, sent.json["state"]) == (202, "waiting")
+
+
+def test_nothing_is_ordered_without_https(api: Api) -> None:
+    assert api.ask("GET", "/api/certificates/orders").json == {"items": [], "next": None}

@@ -64,3 +64,34 @@ def test_show_and_remove(run: Callable[..., Any], api: Any) -> None:
     assert "2099-01-01T00:00:00.000Z (in 7" in shown
     assert run("cert", "remove", "3").out == "The certificate 3 and its key are gone.\n"
     assert api.asked[-1].method == "DELETE"
+
+
+ORDER = {
+    "names": ["example.org", "*.example.org"],
+    "state": "ordering",
+    "expires_at": None,
+    "next_at": "2020-01-01T00:00:00.000Z",
+    "failures": 1,
+    "error": "it is\x1b cold",
+    "records": [{"name": "_acme-challenge.example.org", "value": "a\x1bb"}],
+}
+
+
+def test_status_of_orders(run: Callable[..., Any], api: Any) -> None:
+    api.answers[("GET", "/api/certificates/orders")] = (200, {"items": [], "next": None})
+    assert "--https" in run("cert", "status").out
+    late = ORDER | {"names": ["a.org"], "state": "failed", "next_at": "2099-01-01T00:00:00.000Z", "records": []}
+    api.answers[("GET", "/api/certificates/orders")] = (200, {"items": [ORDER, late], "next": None})
+    out = run("cert", "status").out
+    assert "example.org, *.example.org  ordering  never    now" in out
+    assert "in 7" in out
+    assert '_acme-challenge.example.org. 60 IN TXT "a\ufffdb"' in out
+    assert "\x1b" not in out
+
+
+def test_order(run: Callable[..., Any], api: Any) -> None:
+    api.answers[("POST", "/api/certificates/orders")] = (202, ORDER)
+    assert "fazt cert status" in run("cert", "order", "example.org").out
+    assert api.asked[-1].body == {"name": "example.org", "renew": False}
+    run("cert", "order", "example.org", "--renew")
+    assert api.asked[-1].body == {"name": "example.org", "renew": True}

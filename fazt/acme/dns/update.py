@@ -65,8 +65,11 @@ class UpdateWriter:
 
 def split_server(text: str) -> tuple[str, int]:
     """Return host and port of HOST, HOST:PORT or [IPv6]:PORT. Raises: OrderFailed."""
-    host, colon, port = text.rpartition(":") if text.count(":") == 1 or text.startswith("[") else (text, "", "")
-    host = host or text
+    host, colon, port = text.rpartition(":")
+    if text.endswith("]") or (host.count(":") and not host.endswith("]")):  # an IPv6 address without a port
+        host, colon, port = text, "", ""
+    elif not colon:
+        host = text
     if not host.strip("[]") or (colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536)):
         raise OrderFailed("acme_dns_server is HOST or HOST:PORT.")
     return host.strip("[]"), int(port) if colon else PORT

@@ -1,0 +1,171 @@
+"""The one who orders, with Pebble as the authority: the DNS for a wildcard, failures that wait, who is told."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pebble
+import pytest
+from pebble import Pebble
+
+from fazt.acme.dns import zone
+from fazt.acme.issuing import TELL_AFTER, Choice, Issuing
+from fazt.acme.proofs import Proofs
+from fazt.acme.renewal import HOUR_MS
+from fazt.acme.showing import DnsChoice, Showing
+from fazt.sites.hosting import Hosting
+from fazt.store import acme, certificates, sites
+from fazt.store.database import Database, now_ms
+from fazt.tls.certificate import read_certificate
+
+DOMAIN = "fazt.example"
+WRITES = """#!/bin/sh
+case "$1" in
+  present) what=set-txt; body="{\\"host\\": \\"$2.\\", \\"value\\": \\"$3\\"}" ;;
+  *) what=clear-txt; body="{\\"host\\": \\"$2.\\"}" ;;
+esac
+echo "$1 $2" >> written
+exec curl -sf -d "$body" {dns}/$what
+"""
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pebble]:
+    with pebble.running(tmp_path_factory.mktemp("pebble")) as running:
+        yield running
+
+
+class Hand:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = now_ms()
+
+    def now_ms(self) -> int:
+        return self.now
+
+    async def wait(self, event: asyncio.Event, until_ms: int | None) -> None:
+        raise AssertionError("nobody waits here")
+
+
+class Orderer:
+    """An orderer on a database, inside of a loop of its own."""
+
+    def __init__(self, database: Database, authority: Pebble, **chosen: Any) -> None:
+        self.database, self.clock, self.told = database, Hand(), list[tuple[str, str]]()
+        values = {"kinds": ("http-01",), "directory": authority.directory, "ca_file": str(authority.ca_file)}
+        self.choice = Choice(**{"active": True, "public": False, "email": "ann@fazt.example", **values, **chosen})
+        self.folder = database.path.parent
+        self.proofs = Proofs()
+        self.issuing = Issuing(
+            database,
+            Hosting(DOMAIN, "redirect-to-bare", lambda host: f"https://{host}/"),
+            lambda: self.choice,
+            Showing(self.proofs, self.folder / "data.db.dns"),
+            read_certificate,
+            self.clock,
+            lambda title, text: self.told.append((title, text)),
+        )
+
+    def names(self) -> set[tuple[str, ...]]:
+        return {each.names for each in self.database.read_blocking(certificates.list_page, None, 100)}
+
+
+def test_a_wildcard_by_a_program_that_writes_records(
+    database: Database, authority: Pebble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(zone, "wait_until_shown", lambda *about, **how: None)
+    program = database.path.with_name("data.db.dns")
+    program.write_text(WRITES.replace("{dns}", authority.dns))
+    program.chmod(0o700)
+    database.write_blocking(sites.create, "blog")
+
+    async def scenario() -> None:
+        found = Orderer(database, authority, dns=DnsChoice("program"))
+        again = await found.issuing.look()
+        assert found.names() == {(f"*.{DOMAIN}", DOMAIN)}
+        assert again is not None
+        assert again >= found.clock.now
+        assert {each.due.wanted.names for each in await found.issuing.states()} == {(DOMAIN, f"*.{DOMAIN}")}
+        await found.issuing.look()  # nothing is due any more
+        assert len(found.names()) == 1
+
+    asyncio.run(scenario())
+    written = (database.path.parent / "written").read_text().splitlines()
+    assert written == [f"{word} _acme-challenge.{DOMAIN}" for word in ("present", "present", "cleanup", "cleanup")]
+
+
+def test_a_failed_order_waits_longer_each_time_and_is_told(database: Database, authority: Pebble) -> None:
+    async def scenario() -> None:
+        found = Orderer(database, authority)  # nobody answers on the port that Pebble asks
+        pauses = []
+        for attempt in range(1, TELL_AFTER + 1):
+            assert not found.told
+            await found.issuing.look()
+            orders = database.read_blocking(acme.list_orders)
+            assert len(orders) == 5
+            assert {order.failures for order in orders} == {attempt}
+            assert all("could not be proven" in order.error for order in orders)
+            found.clock.now += 60_000
+            await found.issuing.look()  # too soon: nothing is tried
+            assert {order.failures for order in database.read_blocking(acme.list_orders)} == {attempt}
+            latest = max(order.next_at for order in orders)
+            pauses.append(latest - found.clock.now)
+            found.clock.now = latest + 1
+        assert pauses == sorted(pauses)
+        assert pauses[0] < HOUR_MS < pauses[-1]
+        assert len(found.told) == 5
+        title, text = found.told[0]
+        assert title.startswith("No certificate for ")
+        assert "fazt cert status" in text
+        assert not found.names()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"directory": "https://localhost:1/dir"}, "the authority cannot be used"),
+        ({"ca_file": ""}, "the authority cannot be used"),
+        ({"ca_file": "/nothing"}, "the authority cannot be used"),
+        ({"kinds": ("dns-02",)}, "proves fazt.example by"),
+        ({"dns": DnsChoice("program")}, "cannot be found"),
+        ({"public": True, "directory": "https://localhost:1/dir"}, ""),
+    ],
+)
+def test_what_goes_wrong_is_said(database: Database, authority: Pebble, changed: dict[str, Any], words: str) -> None:
+    async def scenario() -> None:
+        found = Orderer(database, authority, **changed)
+        await found.issuing.look()
+        orders = {order.name: order for order in database.read_blocking(acme.list_orders)}
+        if changed.get("public"):
+            assert not orders  # .example is a name that no public authority signs
+        else:
+            assert words in orders[DOMAIN].error
+
+    asyncio.run(scenario())
+
+
+def test_nothing_is_ordered_where_it_is_switched_off(database: Database, authority: Pebble) -> None:
+    async def scenario() -> None:
+        found = Orderer(database, authority, active=False)
+        assert await found.issuing.look() is None
+        assert await found.issuing.states() == []
+        assert not database.read_blocking(acme.list_orders)
+
+    asyncio.run(scenario())
+
+
+def test_the_key_of_an_account_is_kept_sealed(database: Database, authority: Pebble) -> None:
+    async def scenario() -> None:
+        await Orderer(database, authority).issuing.look()
+        first = database.read_blocking(acme.find_account, authority.directory)
+        await Orderer(database, authority).issuing.look()
+        assert database.read_blocking(acme.find_account, authority.directory) == first
+        assert first is not None
+        assert first.startswith(b"-----BEGIN PRIVATE KEY-----")
+
+    asyncio.run(scenario())
+    stored = b"".join(path.read_bytes() for path in database.path.parent.glob("data.db*") if path.is_file())
+    assert b"PRIVATE KEY" not in stored
