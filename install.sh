@@ -18,7 +18,7 @@ Usage: install.sh [OPTIONS]
   --email ADDRESS   where certificate authorities reach you
   --user NAME       the user that the server runs as (default: fazt)
   --http ADDR:PORT  where it listens (default: :80; personal: 127.0.0.1:4698)
-  --https ADDR:PORT where it listens for HTTPS, such as :443 (default: nowhere)
+  --https ADDR:PORT where it listens for HTTPS, or "no" (default: :443 for a server with a domain)
   --db PATH         the database (default: /var/lib/fazt/data.db)
   --prefix DIR      where versions lie (default: /opt/fazt; personal: ~/.local/share/fazt/program)
   --version V       another release than the latest
@@ -105,13 +105,14 @@ set_defaults() {
   domain=${domain:-localhost}
   if [ "$kind" = server ]; then
     prefix=${prefix:-/opt/fazt}; http=${http:-:80}
+    [ "$domain" = localhost ] || https=${https:-:443}
     [ "$(id -u)" = 0 ] || fail "A server on port 80 is installed by root. Without root there is --kind personal."
   else
     prefix=${prefix:-$home/fazt/program}; http=${http:-127.0.0.1:4698}
   fi
   case "$prefix" in /*) ;; *) prefix=$PWD/$prefix ;; esac
   case "$http" in *:*[0-9]) ;; *) fail "--http is an address and a port, such as 127.0.0.1:4698 or :80." ;; esac
-  case "$https" in ""|*:*[0-9]) ;; *) fail "--https is an address and a port, such as :443." ;; esac
+  case "$https" in ""|no|*:*[0-9]) ;; *) fail "--https is an address and a port, such as :443, or no." ;; esac
   [ -z "$from" ] || [ -e "$from" ] || fail "There is no $from."
 }
 
@@ -216,6 +217,7 @@ check() {
   local given=(--prefix "$prefix" --domain "$domain") host=${http%:*}
   host=${host#[}; host=${host%]}
   [ "$kind" = cli ] || given+=(--host "$host" --port "${http##*:}")
+  case "$https" in ""|no) ;; *) given+=(--https-port "${https##*:}") ;; esac
   [ "$kind" != server ] || given+=(--root)
   [ "$systemd" = no ] || given+=(--systemd)
   [ ! -f "$prefix/service.json" ] || given+=(--own-port)

@@ -33,7 +33,7 @@ def service() -> None:
 @click.option("--email", default="", metavar="ADDRESS", help="Where certificate authorities reach you.")
 @click.option("--user", metavar="NAME", help="The user that it runs as (default: fazt); made if absent.")
 @click.option("--http", metavar="ADDR:PORT", help="Where to listen (default: :80; --personal: 127.0.0.1:4698).")
-@click.option("--https", default="", metavar="ADDR:PORT", help="Where to listen for HTTPS (default: nowhere).")
+@click.option("--https", metavar="ADDR:PORT", help="For HTTPS, or no (default: :443 for a server with a domain).")
 @click.option("--db", metavar="PATH", type=click.Path(path_type=Path), help="Default: /var/lib/fazt/data.db.")
 @click.option("--personal", is_flag=True, help="For yourself, without root.")
 @click.option("--no-systemd", is_flag=True, help="Start it in the background; nothing watches over it.")
@@ -44,7 +44,7 @@ def install(
     email: str,
     user: str | None,
     http: str | None,
-    https: str,
+    https: str | None,
     db: Path | None,
     personal: bool,
     no_systemd: bool,
@@ -73,7 +73,7 @@ def install(
         version=Versions(place).current() or "",
         personal=personal,
         systemd=not no_systemd,
-        https=https,
+        https=_https(https, domain, personal=personal),
     )
     machine.install(wanted, _acts(dry_run))
     if not dry_run:
@@ -185,6 +185,13 @@ def logs(follow: bool, lines: int, prefix: Path | None) -> None:
     command = machine.find(prefix).supervisor.logs_command(lines, follow=follow)
     sys.stdout.flush()
     os.execvp(command[0], command)  # noqa: S606  it takes the place of this process: Ctrl-C ends it
+
+
+def _https(given: str | None, domain: str, *, personal: bool) -> str:
+    """Return where a service listens for HTTPS, empty: nowhere."""
+    if given is None:
+        return "" if personal or domain == "localhost" else ":443"
+    return "" if given == "no" else given
 
 
 def plain_lines(text: str) -> str:

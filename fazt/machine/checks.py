@@ -41,6 +41,7 @@ class Plan:
     domain: str
     host: str
     port: int | None
+    https_port: int | None
     own_port: bool
     systemd: bool
     root: bool
@@ -55,8 +56,11 @@ def check_all(plan: Plan) -> Iterator[Finding]:
     if plan.port is None:
         return
     yield check_port(plan.host, plan.port, own=plan.own_port)
+    if plan.https_port is not None:
+        yield check_port(plan.host, plan.https_port, own=plan.own_port)
     if plan.root:
-        yield from (check_other_port(port, name) for port, name in OTHER_PORTS.items())
+        others = {port: name for port, name in OTHER_PORTS.items() if port != plan.https_port}
+        yield from (check_other_port(port, name) for port, name in others.items())
         yield check_supervisor(systemd=plan.systemd)
     if not is_local(plan.domain):
         yield check_dns(plan.domain)

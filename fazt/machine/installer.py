@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     check.add_argument("--domain", default="localhost")
     check.add_argument("--host", default="")
     check.add_argument("--port", type=int)
+    check.add_argument("--https-port", type=int)
     for flag in ("--own-port", "--systemd", "--root"):
         check.add_argument(flag, action="store_true")
     lay_down = steps.add_parser("lay-down")
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _check(given: argparse.Namespace) -> int:
-    names = ("prefix", "domain", "host", "port", "own_port", "systemd", "root")
+    names = ("prefix", "domain", "host", "port", "https_port", "own_port", "systemd", "root")
     findings = list(check_all(Plan(**{name: getattr(given, name) for name in names})))
     for each in findings:
         print(f"  {SIGNS[each.grade]}  {each.what}" + (f"\n           {each.advice}" if each.advice else ""))

@@ -56,7 +56,8 @@ class Service:
     def environment(self) -> dict[str, str]:
         """The settings that belong to the installation."""
         settings = {"FAZT_DB": self.database, "FAZT_DOMAIN": self.domain, "FAZT_HTTP": self.http}
-        return settings | ({"FAZT_HTTPS": self.https} if self.https else {})
+        chosen = {"FAZT_HTTPS": self.https, "FAZT_ACME_EMAIL": self.email}
+        return settings | {name: value for name, value in chosen.items() if value}
 
     @property
     def listens(self) -> list[tuple[str, int]]:
