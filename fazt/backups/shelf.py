@@ -22,9 +22,10 @@ import orjson
 from fazt import __version__
 from fazt.backups import contents, file
 from fazt.backups.file import Header, Progress
-from fazt.errors import BackupRefused, NotFound, StoreError
+from fazt.errors import BackupRefused, NotFound, StorageFull, StoreError
 from fazt.store import faults, snapshot
 from fazt.store.clock import now_ms
+from fazt.store.room import FLOOR_BYTES
 
 ENDING = ".fazt"
 PROOF = ".proof"
@@ -89,6 +90,7 @@ class Shelf:
         Blocks its thread. Raises: SecretsLocked where the key is to go along and is missing; StorageFull, StoreError.
         """
         with self._workspace() as work:
+            self._check_room()
             copy = work / "data.db"
             snapshot.copy(self._database, copy)
             found = contents.look(copy)
@@ -113,6 +115,12 @@ class Shelf:
             path = self._path(id)
             file.write(copy, path, header, passphrase, progress)
         return self._backup(path)
+
+    def _check_room(self) -> None:
+        """Refuse to begin a copy that would fill the disk, on which others write. Raises: StorageFull."""
+        need = self._database.stat().st_size + FLOOR_BYTES
+        if shutil.disk_usage(self.folder).free < need:
+            raise StorageFull(f"A backup needs {need >> 20} MiB in {self.folder}; free some space and try again.")
 
     def list_all(self) -> list[Backup]:
         """Return the backups, newest first; what is no backup is passed over."""

@@ -3,6 +3,7 @@
 import re
 import sqlite3
 import threading
+from collections import namedtuple
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fazt.backups import boot, contents, file
+from fazt.backups import shelf as shelf_module
 from fazt.backups.file import Header
 from fazt.backups.shelf import Backup, Proof, Retention, Shelf, to_prune
 from fazt.errors import BackupRefused, NotFound, StorageFull
@@ -20,6 +22,7 @@ from fazt.store.database import Database
 from fazt.store.kv import Write
 
 HOUR = 3_600_000
+Usage = namedtuple("Usage", "total used free")
 
 
 def test_a_backup_is_made_listed_found_and_removed(shelf: Shelf) -> None:
@@ -164,6 +167,14 @@ def test_a_wrong_passphrase_says_nothing_about_the_backup(shelf: Shelf) -> None:
             shelf.prove(made, wrong)
     assert shelf.find(made.id).proof is None
     assert shelf.prove(made, "a long night of rain").failed is None
+
+
+def test_where_there_is_no_room_no_copy_is_begun(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelf_module.shutil, "disk_usage", lambda _: Usage(1 << 30, 0, 1 << 20))
+    monkeypatch.setattr(shelf_module.snapshot, "copy", lambda *_: pytest.fail("it was begun"))
+    with pytest.raises(StorageFull, match="A backup needs"):
+        shelf.create()
+    assert list(shelf.folder.iterdir()) == []
 
 
 def test_a_full_disk_leaves_nothing(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -73,7 +73,7 @@ def test_what_gave_way_comes_back_by_and_by() -> None:
     assert seen[0] < 150 * MIB
     assert seen == sorted(seen)
     assert seen[-1] == 256 * MIB
-    assert world.weigh(150 * MIB) is False  # neither low nor plenty
+    assert world.weigh(400 * MIB) is False
     assert world.max_bytes == 256 * MIB
 
 
