@@ -110,9 +110,10 @@ class NotificationCalls:
         With `If-Match` only one of that revision.
         """
         channel = await self._database.read(store.get, name)
-        url = channel.url if body.url is None else check_url(body.url)
+        url = None if body.url is None else check_url(body.url)
         kept = None if body.secret is None else _encoded(channel.kind, body.secret)
-        if body.secret is None and urlsplit(url)[:2] != urlsplit(channel.url)[:2] and channel.secret is not None:
+        moves = url is not None and urlsplit(url)[:2] != urlsplit(channel.url or "")[:2]
+        if body.secret is None and moves and channel.secret is not None:
             raise InvalidInput("The secret was for the host before; send the secret for the new one along.")
         events = channel.events if body.events is None else _in_order(body.events)
         enabled = channel.enabled if body.enabled is None else body.enabled
@@ -143,7 +144,7 @@ def _json(channel: Channel, last: Notice | None) -> shapes.Notification:
     return {
         "name": channel.name,
         "kind": channel.kind,
-        "url": channel.url,
+        "url": channel.url or "",
         "events": list(channel.events),
         "enabled": channel.enabled,
         "has_secret": channel.secret is not None,
@@ -210,7 +211,7 @@ def _act(verb: str, name: str, *, secret_changed: bool = False, if_match: str | 
         channel = store.find(connection, name)
         if channel is None:
             return None
-        parts = urlsplit(channel.url)
+        parts = urlsplit(channel.url or "")
         seen = {"name": channel.name, "kind": channel.kind, "origin": f"{parts.scheme}://{parts.netloc}"}
         more = {"secret": "changed"} if secret_changed else {}
         return seen | {"events": list(channel.events), "enabled": channel.enabled} | more

@@ -82,8 +82,9 @@ def give(file: str, db: str | None) -> None:
 def forget(yes: bool, db: str | None) -> None:
     """Give up the secrets whose key is lost, and begin with a new key. The server must be stopped.
 
-    Secrets of sites and certificates are removed; second factors are taken off accounts; hooks and notifications that
-    have a secret are switched off until they are given a new one; who was let in to protected sites signs in again.
+    Secrets of sites and certificates are removed; second factors are taken off accounts; hooks that have a secret
+    are switched off until they are given a new one, notifications until they are given their address; who was let in
+    to protected sites signs in again.
 
     \b
     Example:

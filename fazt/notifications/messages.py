@@ -11,7 +11,7 @@ import re
 
 import orjson
 
-from fazt.errors import FetchRefused, InvalidInput
+from fazt.errors import FetchRefused, InvalidInput, SecretsLocked
 from fazt.outbound.addresses import parse_url
 from fazt.outbound.client import Request
 from fazt.store.notifications import Channel, Notice
@@ -59,9 +59,15 @@ def check_secret(kind: str, secret: str) -> None:
 
 
 def make_request(channel: Channel, secret: str | None, notice: Notice, server: str, now_s: int) -> Request:
-    """Return the request that tells a channel of an event; `server` is the domain that tells."""
+    """Return the request that tells a channel of an event; `server` is the domain that tells.
+
+    Raises: SecretsLocked where the address cannot be opened.
+    """
+    url = channel.url
+    if not url:
+        raise SecretsLocked("Its address cannot be opened: `fazt key status` says what is missing.")
     if channel.kind == "ntfy":
-        return _ntfy(channel.url, secret, notice)
+        return _ntfy(url, secret, notice)
     body = orjson.dumps(
         {
             "id": notice.id,
@@ -76,7 +82,7 @@ def make_request(channel: Channel, secret: str | None, notice: Notice, server: s
     headers = [("Content-Type", "application/json"), ("Fazt-Event", notice.event), ("Fazt-Delivery", notice.id)]
     if secret is not None:
         headers.append((SIGNATURE, sign(secret, now_s, body)))
-    return Request(channel.url, "POST", tuple(headers), body, redirect="manual")
+    return Request(url, "POST", tuple(headers), body, redirect="manual")
 
 
 def sign(secret: str, now_s: int, body: bytes) -> str:

@@ -4,13 +4,13 @@ Secrets are sealed here. Rule: an event is one row for each channel that wants i
 that it is raised until its log is trimmed; what is bounded is bounded here.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import apsw
 import orjson
 
-from fazt.errors import Conflict, NotFound, OverQuota
+from fazt.errors import Conflict, NotFound, OverQuota, SecretsLocked
 from fazt.store import rows, sealing
 from fazt.store.clock import now_ms
 
@@ -30,7 +30,7 @@ LIST_PAGE = f"SELECT {COLUMNS} WHERE name > ? ORDER BY name LIMIT ?"
 ENABLED = f"SELECT {COLUMNS} WHERE enabled = 1"
 COUNT = "SELECT count(*) FROM notification"
 ADD = "INSERT INTO notification (name, kind, url, secret, events, enabled, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
-CHANGE = "UPDATE notification SET url = ?, secret = ?, events = ?, enabled = ? WHERE number = ?"
+CHANGE = "UPDATE notification SET url = coalesce(?, url), secret = ?, events = ?, enabled = ? WHERE number = ?"
 REMOVE = "DELETE FROM notification WHERE name = ?"
 GIVE_UP = """
     UPDATE notification_delivery SET state = 'failed', due_at = NULL, error = ?
@@ -76,7 +76,7 @@ class Channel:
     number: int
     name: str
     kind: Kind
-    url: str = field(repr=False)
+    url: str | None = field(repr=False)  # often a secret by itself; None: its key is missing
     secret: bytes | None = field(repr=False)
     events: tuple[str, ...]
     enabled: bool
@@ -130,7 +130,7 @@ class Attempt:
 def find(connection: apsw.Connection, name: str) -> Channel | None:
     """Return the channel of that name."""
     row = rows.first(connection, FIND, (name,))
-    return None if row is None else _channel(row)
+    return None if row is None else _channel(connection, row)
 
 
 def get(connection: apsw.Connection, name: str) -> Channel:
@@ -146,7 +146,7 @@ def get(connection: apsw.Connection, name: str) -> Channel:
 
 def list_page(connection: apsw.Connection, after: str | None, limit: int) -> list[Channel]:
     """Return at most `limit` channels in order of name, behind `after`."""
-    return [_channel(row) for row in rows.fetch(connection, LIST_PAGE, (after or "", limit))]
+    return [_channel(connection, row) for row in rows.fetch(connection, LIST_PAGE, (after or "", limit))]
 
 
 def add(
@@ -167,24 +167,26 @@ def add(
     if rows.value(connection, COUNT) >= MOST_CHANNELS:
         raise OverQuota(f"There may be at most {MOST_CHANNELS} notifications; remove some first.")
     sealed = _sealed(connection, name, secret)
-    connection.execute(ADD, (name, kind, url, sealed, orjson.dumps(events).decode(), int(enabled), now_ms()))
+    address = sealing.seal(connection, url.encode(), "notification", name, "url")
+    connection.execute(ADD, (name, kind, address, sealed, orjson.dumps(events).decode(), int(enabled), now_ms()))
     return get(connection, name)
 
 
 def change(
     connection: apsw.Connection,
     channel: Channel,
-    url: str,
+    url: str | None,
     secret: bytes | None,
     events: tuple[str, ...],
     enabled: bool,
 ) -> Channel:
-    """Let a channel be otherwise; where no `secret` is given it keeps its own.
+    """Let a channel be otherwise; where no `url` or no `secret` is given it keeps its own.
 
     What waits for one that is switched off is given up. Raises: NotFound where it has gone; SecretsLocked.
     """
     sealed = channel.secret if secret is None else _sealed(connection, channel.name, secret)
-    connection.execute(CHANGE, (url, sealed, orjson.dumps(events).decode(), int(enabled), channel.number))
+    address = None if url is None else sealing.seal(connection, url.encode(), "notification", channel.name, "url")
+    connection.execute(CHANGE, (address, sealed, orjson.dumps(events).decode(), int(enabled), channel.number))
     if not enabled:
         connection.execute(GIVE_UP, (SWITCHED_OFF, channel.number))
     return get(connection, channel.name)
@@ -214,7 +216,7 @@ def remove(connection: apsw.Connection, name: str) -> None:
 def tell(connection: apsw.Connection, event: Event, new_id: str) -> int:
     """Put an event on its way to every channel that wants it; return how many do. `new_id` begins the ids."""
     told = 0
-    for channel in [_channel(row) for row in rows.fetch(connection, ENABLED)]:
+    for channel in [_channel(connection, row) for row in rows.fetch(connection, ENABLED)]:
         if event.kind in channel.events and rows.value(connection, COUNT_WAITING, (channel.number,)) < MOST_WAITING:
             _add(connection, channel.number, event, f"{new_id}{channel.number:x}", event.at)
             told += 1
@@ -241,7 +243,7 @@ def add_test(connection: apsw.Connection, channel: Channel, event: Event, id: st
 def due(connection: apsw.Connection, now: int, busy: frozenset[int]) -> list[tuple[Channel, Notice]]:
     """Return what is due first of each channel that is not busy (numbers)."""
     found = []
-    for channel in [_channel(row) for row in rows.fetch(connection, ENABLED)]:
+    for channel in [_channel(connection, row) for row in rows.fetch(connection, ENABLED)]:
         row = None if channel.number in busy else rows.first(connection, FIRST_DUE, (channel.number, now))
         if row is not None:
             found.append((channel, Notice(*row)))
@@ -294,5 +296,10 @@ def _add(connection: apsw.Connection, channel_number: int, event: Event, id: str
     connection.execute(TRIM_MANY, (channel_number, KEEP_DELIVERIES))
 
 
-def _channel(row: rows.Row) -> Channel:
-    return replace(Channel(*row), events=tuple(orjson.loads(row[5])), enabled=bool(row[6]))
+def _channel(connection: apsw.Connection, row: rows.Row) -> Channel:
+    number, name, kind, kept, secret, events, enabled, created_at = row
+    try:
+        url = sealing.open_sealed(connection, kept, "notification", name, "url").decode() if kept else ""
+    except SecretsLocked:
+        url = None  # the rest can be shown, and changed
+    return Channel(number, name, kind, url, secret, tuple(orjson.loads(events)), bool(enabled), created_at)

@@ -32,8 +32,8 @@ SECRETS = "SELECT site, name, value FROM environment WHERE secret = 1"
 PUT_SECRET = "UPDATE environment SET value = ? WHERE site = ? AND name = ?"  # noqa: S105
 HOOKS = "SELECT number, name, secret FROM hook WHERE secret IS NOT NULL"
 PUT_HOOK = "UPDATE hook SET secret = ? WHERE number = ?"
-CHANNELS = "SELECT number, name, secret FROM notification WHERE secret IS NOT NULL"
-PUT_CHANNEL = "UPDATE notification SET secret = ? WHERE number = ?"
+CHANNELS = "SELECT number, name, url, secret FROM notification"
+PUT_CHANNEL = "UPDATE notification SET url = ?, secret = ? WHERE number = ?"
 USERS = "SELECT id, totp, pending_totp FROM user WHERE totp IS NOT NULL OR pending_totp IS NOT NULL"
 PUT_USER = "UPDATE user SET totp = ?, pending_totp = ? WHERE id = ?"
 KEYS = "SELECT name, key FROM signing_key"
@@ -46,7 +46,7 @@ FORGET = (
     "DELETE FROM certificate",
     "DELETE FROM environment WHERE secret = 1",
     "UPDATE hook SET enabled = 0 WHERE secret IS NOT NULL",
-    "UPDATE notification SET secret = NULL, enabled = 0 WHERE secret IS NOT NULL",
+    "UPDATE notification SET url = '', secret = NULL, enabled = 0",
     "UPDATE user SET totp = NULL, pending_totp = NULL",
     "DELETE FROM setting WHERE value LIKE '{\"sealed\":%'",
     "UPDATE setting_change SET settings = '{}' WHERE settings LIKE '%{\"sealed\":%'",
@@ -99,7 +99,7 @@ def key_id_of(path: Path) -> bytes | None:
 def forget(connection: apsw.Connection, key: bytes) -> None:
     """Give up what was sealed with a key that is lost, and seal with another one from now on.
 
-    Secrets of sites, certificates and second factors are gone; hooks and notifications with a secret are switched off.
+    Secrets of sites, certificates and second factors are gone; hooks with a secret and notifications are switched off.
     """
     for statement in FORGET:
         connection.execute(statement)
@@ -119,8 +119,10 @@ def _seal_all(connection: apsw.Connection, key: bytes) -> None:
             _put(connection, PUT_SECRET, [(value.removeprefix(PLAIN), ("environment", site, name))], site, name)
         for number, name, value in rows.fetch(connection, HOOKS):
             _put(connection, PUT_HOOK, [(value.removeprefix(PLAIN), ("hook", name))], number)
-        for number, name, value in rows.fetch(connection, CHANNELS):
-            _put(connection, PUT_CHANNEL, [(value.removeprefix(PLAIN), ("notification", name))], number)
+        for number, name, url, value in rows.fetch(connection, CHANNELS):
+            address = (url.encode(), ("notification", name, "url"))
+            secret = (None if value is None else value.removeprefix(PLAIN), ("notification", name))
+            _put(connection, PUT_CHANNEL, [address, secret], number)
         for id, totp, pending in rows.fetch(connection, USERS):
             _put(connection, PUT_USER, [(totp, ("user", id, "totp")), (pending, ("user", id, "pending_totp"))], id)
         for number, fingerprint, value in rows.fetch(connection, CERTIFICATES):

@@ -44,7 +44,7 @@ OLD_ROWS = (
     ),
     (
         "INSERT INTO notification (name, kind, url, secret, events, enabled, created_at)"
-        " VALUES ('phone', 'ntfy', 'https://ntfy.example/x', ?, '[]', 1, 0)",
+        " VALUES ('phone', 'ntfy', 'https://ntfy.example/planted-address', ?, '[]', 1, 0)",
         (b"\0" + PLANTED[2],),
     ),
     (
@@ -79,6 +79,7 @@ def read_all(database: Database) -> list[bytes | str | None]:
 
     def read(connection: apsw.Connection) -> list[bytes | str | None]:
         user = users.get(connection, "ann")
+        assert notifications.get(connection, "phone").url in ("https://ntfy.example/planted-address", None)
         return [
             next(each.value for each in environment.load(connection, 1) if each.name == "KEY"),
             hooks.open_secret(connection, hooks.get(connection, "push")),
@@ -120,7 +121,9 @@ def test_what_is_written_is_never_in_the_clear(database: Database, tmp_path: Pat
     database.write_blocking(sites.create, "blog")
     database.write_blocking(environment.put, "blog", "KEY", PLANTED[0], True)
     hook = database.write_blocking(hooks.add, "push", "blog", "hmac", PLANTED[1], None)
-    channel = database.write_blocking(notifications.add, "p", "ntfy", "https://a.example/", PLANTED[2], (), True)
+    channel = database.write_blocking(
+        notifications.add, "p", "ntfy", "https://a.example/planted-1", PLANTED[2], (), True
+    )
     user = database.write_blocking(users.add, "ann", "owner", None, None)
     database.write_blocking(users.set_pending_totp, user.id, PLANTED[3])
     database.write_blocking(users.set_totp, user.id, PLANTED[3], 1, ())
@@ -131,7 +134,9 @@ def test_what_is_written_is_never_in_the_clear(database: Database, tmp_path: Pat
     assert database.read_blocking(hooks.open_secret, hook) == b"another"
     hook = database.write_blocking(hooks.change, hook, "none", None, None, True)
     assert (hook.secret, database.read_blocking(hooks.open_secret, hook)) == (None, b"")
-    channel = database.write_blocking(notifications.change, channel, channel.url, None, (), True)
+    channel = database.write_blocking(notifications.change, channel, "https://a.example/planted-2", None, (), True)
+    channel = database.write_blocking(notifications.change, channel, None, None, (), True)
+    assert channel.url == "https://a.example/planted-2"
     assert database.read_blocking(notifications.open_secret, channel) == PLANTED[2].decode()
     database.close()
     assert holds_plaintext(tmp_path) == []
@@ -177,7 +182,7 @@ def test_a_lost_key_can_be_given_up(tmp_path: Path) -> None:
         hook = database.read_blocking(hooks.get, "push")
         assert (hook.enabled, len(database.read_blocking(hooks.open_secret, hook))) == (False, 64)
         channel = database.read_blocking(notifications.get, "phone")
-        assert (channel.enabled, channel.secret) == (False, None)
+        assert (channel.enabled, channel.secret, channel.url) == (False, None, "")
         user = database.read_blocking(users.get, "ann")
         assert (user.totp, user.pending_totp) == (None, None)
         assert len(database.read_blocking(protection.signing_key)) == 32

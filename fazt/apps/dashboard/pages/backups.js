@@ -71,7 +71,7 @@ function NewBackup({ onDone, onClose }) {
   return html`<${Dialog} title="New backup" onClose=${onClose}>
     <${Form} submit=${busy ? "Making it…" : "Make it"} busy=${busy} fault=${fault} onSubmit=${run}>
       <${Input} label="What it is for" value=${label} onInput=${setLabel} maxlength="200" autofocus autocomplete="off" />
-      <${Input} label="Passphrase" type="password" value=${passphrase} onInput=${setPassphrase} autocomplete="new-password" hint="Empty: not encrypted. Nobody can help you to it later." />
+      <${Input} label="Passphrase" type="password" value=${passphrase} onInput=${setPassphrase} autocomplete="new-password" hint="Empty: not encrypted, and without the key of the secrets. Nobody can help you to it later." />
     <//><${CliLine} command=${`fazt backup create${label ? ` --label ${quote(label)}` : ""}${passphrase ? " --encrypt" : ""}`} />
   <//>`;
 }
