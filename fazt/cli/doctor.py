@@ -43,12 +43,13 @@ def _meet(db: str | None) -> tuple[list[Finding], Subject]:
     try:
         with connect(str(path), None) as client:
             status = client.ask("GET", "status")
-            values = {item["name"]: item["value"] for item in client.ask("GET", "settings")["items"]}
+            items = client.ask("GET", "settings")["items"]
     except FaztError as error:
         fix = f"fazt serve --db {path} makes a new one; a damaged one is put back from a backup."
         return [Finding("database", "failure", error.message, fix)], Subject(path, load_settings({}), None)
     version = status["version"] if status["started_at"] else None
     proven, certificates = status["backups"]["proven_at"], status["certificates"]
+    values = {item["name"]: item["value"] for item in items if not item.get("secret")}  # nobody is told the others
     name, ends = certificates["name"], certificates["expires_at"]
     subject = Subject(
         path,

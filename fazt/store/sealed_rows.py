@@ -44,6 +44,7 @@ PUT_CERTIFICATE = "UPDATE certificate SET key = ? WHERE number = ?"
 
 FORGET = (
     "DELETE FROM certificate",
+    "DELETE FROM acme_account",
     "DELETE FROM environment WHERE secret = 1",
     "UPDATE hook SET enabled = 0 WHERE secret IS NOT NULL",
     "UPDATE notification SET url = '', secret = NULL, enabled = 0",

@@ -28,6 +28,16 @@ def test_a_damaged_database_does_not_end_the_rest(run: Run, tmp_path: Path) -> N
     assert found["disk"]["state"] in ("ok", "warning")
 
 
+def test_a_secret_setting_is_no_trouble(run: Run, tmp_path: Path) -> None:
+    path = str(tmp_path / "data.db")
+    ran = run("config", "set", "acme_dns_token", "--db", path, stdin=b"planted")
+    assert (ran.code, "planted" in ran.out) == (0, False), ran.err
+    for command in (("export",), ("why", "acme_dns_token"), ("get", "acme_dns_token"), ("list",), ("history",)):
+        assert "planted" not in run("config", *command, "--db", path).out
+    assert "leave VALUE out" in run("config", "set", "acme_dns_token", "planted", "--db", path).err
+    assert findings(run("doctor", "--json", "--db", path).out)["key"]["state"] == "ok"
+
+
 def test_a_good_database(run: Run, tmp_path: Path) -> None:
     path = str(tmp_path / "data.db")
     assert run("sites", "create", "blog", "--db", path).code == 0
