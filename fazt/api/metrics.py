@@ -19,6 +19,7 @@ from fazt.api.status import BUSIEST, STATUS_GROUPS, busiest_sites, holdings, res
 from fazt.metrics.exposition import MEDIA_TYPE, Family, Sample, counter, gauge, write
 from fazt.store import certificates
 from fazt.store.certificates import Outlook
+from fazt.store.room import reserve_bytes
 
 
 class Metrics:
@@ -122,6 +123,9 @@ def _storage(parts: Parts, stored: shapes.Holdings) -> Iterator[Family]:
     yield gauge("fazt_database_wal_bytes", "The WAL alone.", parts.database.wal_bytes())
     yield gauge("fazt_disk_free_bytes", "Free on the disk of the database.", free)
     yield gauge("fazt_disk_size_bytes", "Size of the disk of the database.", size)
+    reserve = reserve_bytes(size, parts.settings.now.disk_reserve_bytes)
+    yield gauge("fazt_disk_reserve_bytes", "What growth leaves free on that disk.", reserve)
+    yield gauge("fazt_read_only", "1: nothing can be changed at the moment.", int(parts.database.is_writing_stopped))
     yield gauge("fazt_sites", "Sites.", stored["sites"])
     yield gauge("fazt_versions", "Versions of all sites.", stored["versions"])
     yield gauge("fazt_blobs", "Contents that are kept, each once.", stored["blobs"])
