@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import apsw
 
-from fazt.errors import StoreError, WritingStopped
+from fazt.errors import StoreError, StoreReadOnly, WritingStopped
 from fazt.store import blobs, schema, staged, unwritable
 from fazt.store.clock import now_ms
 from fazt.store.jobs import Job
@@ -60,12 +60,14 @@ class Database:
         if create and not staged.is_staged(path):
             schema.make_file(path)
         if path.exists() and unwritable.is_on_read_only_disk(path):
-            logger.warning("%s lies on a disk that is read-only: it is read, and nothing can be changed", path)
-            return cls(path, None, NoWriter(path), Readers(path, readers, is_frozen=unwritable.check(path)))
+            return cls._open_unwritable(path, None, readers)
         lock = take_lock(path)
         try:
             staged.swap_in(path)
-            writer = Writer(path)
+            try:
+                writer = Writer(path)
+            except StoreReadOnly:  # the file alone: the lock keeps away whoever might write it
+                return cls._open_unwritable(path, lock, readers)
             try:
                 reading = Readers(path, readers)
                 writer.pause_readers = reading.paused
@@ -77,6 +79,13 @@ class Database:
         except BaseException:
             os.close(lock)
             raise
+
+    @classmethod
+    def _open_unwritable(cls, path: Path, lock: int | None, readers: int) -> "Database":
+        """Open a database that nobody can write."""
+        is_frozen = unwritable.check(path)
+        logger.warning("%s cannot be written, or its disk is read-only: it is read, and nothing can be changed", path)
+        return cls(path, lock, NoWriter(path), Readers(path, readers, is_frozen=is_frozen))
 
     async def read(
         self, function: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs

@@ -107,7 +107,7 @@ def test_a_database_on_a_read_only_disk_is_served(
         assert (refused.returncode, "read-only" in refused.stderr) == (1, True)
     assert "stopped" in server.cli("status").stdout
     said = server.stop()
-    assert "a disk that is read-only" in said
+    assert "its disk is read-only" in said
     assert "Traceback" not in said
 
 

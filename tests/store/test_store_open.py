@@ -228,6 +228,50 @@ def test_a_read_only_disk(small_disk: Path, tmp_path: Path, was_killed: bool) ->
         assert database.wal_bytes() == (small_disk / "data.db-wal").stat().st_size if was_killed else True
 
 
+def read_as(user: int, path: Path) -> str:
+    """Open a database in a process of another user, and return what it says of writing; of a count, what it read."""
+    out, into = os.pipe()
+    if (child := os.fork()) == 0:
+        said = "nothing"
+        try:
+            os.setgid(user)
+            os.setuid(user)
+            with contextlib.closing(Database.open(path)) as database:
+                try:
+                    database.write_blocking(sites.create, "other")
+                except StoreReadOnly as error:
+                    said = f"{error.message} {database.read_blocking(sites.count)} {database.is_writing_stopped}"
+        except BaseException as error:
+            said = repr(error)
+        finally:
+            os.write(into, said.encode())
+            os._exit(0)
+    os.close(into)
+    with os.fdopen(out) as pipe:
+        said = pipe.read()
+    os.waitpid(child, 0)
+    return said
+
+
+@root_only
+def test_a_file_that_its_user_may_not_write(small_disk: Path) -> None:
+    nobody = 65534
+    path = small_disk / "data.db"
+    database = Database.open(path)
+    database.write_blocking(sites.create, "blog")
+    database.close()
+    for each in (small_disk, *small_disk.iterdir()):
+        os.chown(each, nobody, nobody)
+    path.chmod(0o444)
+    for folder in small_disk.parents[:3]:
+        folder.chmod(0o711)
+    said = read_as(nobody, path)
+    assert "is read-only for this user" in said, said
+    assert said.endswith(" 1 True")
+    with contextlib.closing(Database.open(path)) as database:  # root may, whatever its mode is
+        database.write_blocking(sites.create, "other")
+
+
 @root_only
 def test_an_older_database_on_a_read_only_disk(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Database.open(small_disk / "data.db").close()
