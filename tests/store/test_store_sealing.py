@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
@@ -312,3 +313,19 @@ def test_noise_does_not_open(connection: apsw.Connection, noise: bytes) -> None:
 def test_a_key_file_is_64_digits_or_none(text: bytes) -> None:
     key = key_file.read_text(text)
     assert key is None or (len(key) == 32 and key.hex().encode() == text.strip().lower())
+
+
+def test_many_threads_seal_and_open_at_once(database: Database) -> None:
+    def work(number: int) -> None:
+        secret = b"%d" % number * 50
+
+        def both(connection: apsw.Connection) -> None:
+            for _ in range(200):
+                sealed = sealing.seal(connection, secret, "row", number)
+                assert sealing.open_sealed(connection, sealed, "row", number) == secret
+
+        for _ in range(5):
+            database.read_blocking(both)
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(work, range(16))) == [None] * 16
