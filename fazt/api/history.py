@@ -133,6 +133,11 @@ class History:
             return False
         return True
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something could not be written, and waits in memory alone."""
+        return self._failing
+
     async def flush(self) -> None:
         """Write down what is new; what the store refuses now is tried again the next time."""
         async with self._lock:

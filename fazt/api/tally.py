@@ -40,6 +40,11 @@ class Tally:
         writing, last_writing = self._writing.get(number, (0, 0))
         return counted + writing, max(last, last_writing)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something was counted that is not written yet."""
+        return bool(self._counts)
+
     async def flush(self) -> None:
         """Write down what was counted; what the store refuses now is tried again the next time."""
         if not self._counts or self._writing:

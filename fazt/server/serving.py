@@ -183,6 +183,20 @@ async def _close(edge: Edge, parts: Parts, hurrying: asyncio.Event) -> None:
     await parts.visits.flush()
     await parts.clicks.flush()
     await parts.receiving.refusals.flush()
+    _tell_of_lost(parts)
+
+
+def _tell_of_lost(parts: Parts) -> None:
+    """Say what is lost with this process, since the store refused it to the end."""
+    waiting = {
+        "the log and the statistics of requests": parts.history.is_waiting,
+        "visits": parts.visits.is_waiting,
+        "clicks of short links": parts.clicks.is_waiting,
+        "refusals of webhooks": parts.receiving.refusals.is_waiting,
+    }
+    lost = [what for what, is_waiting in waiting.items() if is_waiting]
+    if lost:
+        log.error("what could not be written is lost with this process: %s", ", ".join(lost))
 
 
 async def _listen(edge: Edge, settings: Settings, contexts: Contexts | None) -> None:

@@ -109,6 +109,11 @@ class Visits:
         """Know the countries of visitors by another database from now on."""
         self._countries = countries
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something could not be written, and waits in memory alone."""
+        return bool(self._waiting)
+
     async def flush(self) -> None:
         """Count and write down what is new; what the store refuses now is tried again the next time."""
         async with self._lock:

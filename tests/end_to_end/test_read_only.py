@@ -81,6 +81,7 @@ def test_a_server_that_is_started_read_only_writes_nothing(
     assert files_of(server.database) == before
     said = server.stop()
     assert "Traceback" not in said
+    assert "is lost with this process: the log and the statistics" in said
     server = start_server(server.database)
     assert server.get("/api/count", host="demo.localhost", method="POST").body == b"written"
     server.stop()
