@@ -159,6 +159,11 @@ def test_full_disk_heals_when_there_is_room_again(
     (page / "noise.bin").write_bytes(os.urandom(200_000))
     assert server.cli("deploy", str(page), "--site", "blog", check=False).returncode == 1
     assert b"before" in server.get("/", host="blog.localhost").body
+    assert server.get("/seen-while-full", host="blog.localhost").status == 404
     filler.unlink()
     server.cli("deploy", str(page), "--site", "blog")
     assert b"after" in server.get("/", host="blog.localhost").body
+    server.stop()
+    server = start_server(server.database)
+    assert "/seen-while-full" in server.cli("logs", "blog").stdout  # what was counted meanwhile is not lost
+    server.stop()
