@@ -402,6 +402,16 @@ class ListenError(FaztError):
     code = "listen_error"
 
 
+class CoreUnavailable(FaztError):
+    """The process that answers everything but files of sites is not there at the moment."""
+
+    status = 502
+    code = "core_unavailable"
+
+    def __init__(self) -> None:
+        super().__init__("This part of the server is starting anew; try again in a moment.")
+
+
 class OrderFailed(FaztError):
     """A certificate could not be ordered; the message is what the authority, or the DNS, says."""
 

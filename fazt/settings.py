@@ -59,6 +59,9 @@ class Settings:
     domain: str = _setting("localhost", "The domain under which sites answer.")
     http: str = _setting("127.0.0.1:4698", "Address and port of the HTTP listener.")
     https: str = _setting("", "Address and port of the HTTPS listener, such as :443; empty: there is none.")
+    workers: int = _setting(
+        1, "Processes that answer with pages, beside one for all else; 1: one process; 0: one for each core.", high=256
+    )
     https_redirect: str = _setting(
         "yes",
         "Whether plain HTTP is sent to HTTPS, for hosts that have a certificate: yes or no.",

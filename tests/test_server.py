@@ -21,7 +21,8 @@ from fazt._speedups.pages import Pages
 from fazt.errors import InvalidInput, ListenError, StoreBusy
 from fazt.server.alone import open_api
 from fazt.server.making import make_hosting, make_limits, make_spill, page_cache_bytes
-from fazt.server.serving import _forget, run
+from fazt.server.running import forget_pages
+from fazt.server.serving import run
 from fazt.settings import Settings, listen_address, memory_limit_bytes, public_url
 from fazt.store import sites
 from fazt.store.changes import Change
@@ -146,11 +147,11 @@ def test_changes_make_pages_stale() -> None:
     pages = Pages(1 << 20)
     blog, other = pages.site("blog"), pages.site("other")
     before = (blog.generation, other.generation)
-    _forget(pages, [Change(1, "site", "blog", 0)])
+    forget_pages(pages, [Change(1, "site", "blog", 0)])
     assert blog.generation > before[0]
     assert other.generation == before[1]
     before = (blog.generation, other.generation)
-    _forget(pages, [Change(2, "site", "root", 0), Change(3, "domain", "blog.example", 0)])
+    forget_pages(pages, [Change(2, "site", "root", 0), Change(3, "domain", "blog.example", 0)])
     assert blog.generation > before[0]  # whoever had the domain, or has it now
     assert other.generation > before[1]
 

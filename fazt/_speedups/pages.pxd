@@ -47,6 +47,9 @@ cdef class Pages:
     cdef Py_ssize_t probation_bytes, protected_bytes, negative_bytes
     cdef Py_ssize_t max_negative
     cdef unsigned long long hits, misses, evictions, stale
+    cdef object watched                         # keeps the memory of the word
+    cdef const volatile unsigned long long* word  # raised by whoever changes the store; NULL: this process does
+    cdef unsigned long long seen                # what it was when all changes before it had been followed
     cdef Page find(self, bytes key, unsigned long second)
     cdef bint is_stale(self, Page page) noexcept
     cdef void use(self, Page page)

@@ -128,6 +128,16 @@ class Pages:
 
         Refused are pages that are stale, larger than 512 KiB or a tenth of the cache, not to be kept, or kept already.
         """
+    def watch(self, memory: Any) -> None:
+        """Give out no page while the word in a memory of 8 bytes, which another process raises, was not followed."""
+    @property
+    def latest(self) -> int:
+        """The word as it is now; 0 where none is watched."""
+    @property
+    def is_behind(self) -> bool:
+        """Whether something has changed that was not followed yet."""
+    def caught_up(self, word: int) -> None:
+        """Take note that everything up to a word was followed, which was read before that."""
     def forget(self, names: Iterable[str]) -> None:
         """Make every page of these sites stale, and all negative entries; from any thread."""
     def resize(self, max_bytes: int) -> None:

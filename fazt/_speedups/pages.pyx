@@ -298,7 +298,7 @@ cdef class Pages:
         """Return the page under a key if it is there and current; its place is renewed once in a `second` (0: each time)."""
         cdef PyObject* found = PyDict_GetItem(self.index, key)
         cdef Page page
-        if found is NULL:
+        if found is NULL or (self.word is not NULL and self.word[0] != self.seen):
             return None
         page = <Page> found
         if self.is_stale(page):
@@ -388,6 +388,29 @@ cdef class Pages:
             self.probation_bytes += page.size
         self.evict()
         return page.segment != NOWHERE
+
+    def watch(self, memory not None):
+        """Give out no page while the word in a memory of 8 bytes, which another process raises, was not followed."""
+        cdef const unsigned char[::1] view = memory
+        if view.shape[0] < 8:
+            raise ValueError("a word has eight bytes")
+        self.watched = memory
+        self.word = <const volatile unsigned long long*> &view[0]
+        self.seen = self.word[0] - 1
+
+    @property
+    def latest(self):
+        """The word as it is now; 0 where none is watched."""
+        return 0 if self.word is NULL else self.word[0]
+
+    @property
+    def is_behind(self):
+        """Whether something has changed that was not followed yet."""
+        return self.word is not NULL and self.word[0] != self.seen
+
+    def caught_up(self, unsigned long long word):
+        """Take note that everything up to a word was followed, which was read before that."""
+        self.seen = word
 
     def forget(self, names):
         """Make every page of these sites stale, and all negative entries; from any thread."""

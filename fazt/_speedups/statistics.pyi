@@ -40,6 +40,8 @@ class SiteState:
     def generation(self) -> int:
         """`Pages.generation` at the site's last change; a page made before is stale."""
     def count(self, status: int, body_bytes: int, duration_ns: int, hit: bool) -> None: ...
+    def merge(self, counters: Counters) -> None:
+        """Add what another process counted."""
     def take(self) -> Counters | None:
         """Return the counts since the last call and reset them; None where there were none."""
     def totals(self) -> Counters:
@@ -85,6 +87,8 @@ class AccessRing:
         marks: int = 0,
     ) -> None:
         """Add a record; `key` is host + path as they came, the first `host_length` bytes are the host."""
+    def take_over(self, record: AccessRecord) -> None:
+        """Add a record that another process made, with its own time."""
     def since(self, sequence: int, limit: int = 1000) -> tuple[int, int, list[AccessRecord]]:
         """Return (next sequence, number lost to the ring's size or to `limit`, records) after `sequence`."""
     def after(self, sequence: int, limit: int) -> tuple[int, int, list[AccessRecord]]:

@@ -117,6 +117,24 @@ cdef class SiteState:
             (<const char*> &self.latency[0])[:sizeof(self.latency)],
         )
 
+    def merge(self, counters):
+        """Add what another process counted (`Counters`)."""
+        cdef const unsigned int* theirs
+        cdef bytes latency = counters.latency
+        cdef int i
+        if PyBytes_GET_SIZE(latency) != sizeof(self.latency):
+            raise ValueError("a histogram of another kind")
+        self.requests += counters.requests
+        self.body_bytes += counters.body_bytes
+        self.hits += counters.hits
+        self.misses += counters.misses
+        self.evictions += counters.evictions
+        for i in range(5):
+            self.statuses[i] += counters.statuses[i]
+        theirs = <const unsigned int*> PyBytes_AS_STRING(latency)
+        for i in range(N_BUCKETS):
+            self.latency[i] += theirs[i]
+
     def take(self):
         """Return the counts since the last call and reset them; None where there were none."""
         if self.requests == 0 and self.evictions == 0:
@@ -230,6 +248,17 @@ cdef class AccessRing:
         """Add a record; `key` is host + path as they came, the first `host_length` bytes are the host."""
         self.put(
             site.name, client, method, key, host_length, status, body_bytes, duration_ns, hit, wall_ms(), marks,
+            <const unsigned char*> PyBytes_AS_STRING(referer), PyBytes_GET_SIZE(referer),
+            <const unsigned char*> PyBytes_AS_STRING(agent), PyBytes_GET_SIZE(agent),
+        )
+
+    def take_over(self, record):
+        """Add a record that another process made (`AccessRecord`), with its own time."""
+        cdef bytes host = record.host.encode("latin-1"), path = record.path.encode("latin-1")
+        cdef bytes referer = record.referer.encode("latin-1"), agent = record.agent.encode("latin-1")
+        self.put(
+            record.site, record.client, record.method.encode("latin-1"), host + path, len(host), record.status,
+            record.body_bytes, record.duration_ns, record.hit, record.at_ms, record.marks,
             <const unsigned char*> PyBytes_AS_STRING(referer), PyBytes_GET_SIZE(referer),
             <const unsigned char*> PyBytes_AS_STRING(agent), PyBytes_GET_SIZE(agent),
         )

@@ -104,7 +104,7 @@ def _requests(states: list[SiteState]) -> Iterator[Family]:
 
 
 def _caches(parts: Parts) -> Iterator[Family]:
-    pages, spill = parts.pages.statistics(), parts.spill.statistics()
+    pages, spill = parts.cache(), parts.spill.statistics()
     yield gauge("fazt_page_cache_entries", "Pages in memory.", pages.entries)
     yield gauge("fazt_page_cache_bytes", "Memory that pages take.", pages.bytes)
     yield gauge("fazt_page_cache_max_bytes", "Memory that pages may take.", pages.max_bytes)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from fazt._speedups.pages import Pages
+from fazt._speedups.pages import CacheStatistics, Pages
 from fazt.acme.issuing import Issuing
 from fazt.acme.proofs import Proofs
 from fazt.api.collection import Collector
@@ -40,8 +40,10 @@ class Parts:
     shelf: Shelf
     proofs: Proofs
     issuing: Issuing
+    cache: Callable[[], CacheStatistics]  # of all processes, where there are workers
     setup: SetupSecret = field(default_factory=SetupSecret)
     wake_compressor: Callable[[], None] = lambda: None
     connections: Callable[[], int] = lambda: 0
     restart: Callable[[], None] | None = None
     started_at_ms: int | None = None
+    workers: Callable[[], int] = lambda: 0

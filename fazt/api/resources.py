@@ -72,9 +72,7 @@ def make_resources(parts: Parts) -> Sequence[Resource]:
         CertificateOrders(database, parts.issuing),
         Certificates(database),
         Tokens(database),
-        Status(
-            database, hosting, parts.pages, parts.spill, parts.connections, functions, parts.shelf, parts.started_at_ms
-        ),
+        Status(parts),
         Metrics(parts),
         Logs(database, parts.history),
         Statistics(database, parts.history, parts.visits),

@@ -777,6 +777,7 @@ class Status(TypedDict):
     database: DatabaseState
     read_only: Annotated[bool, Field(description="nothing can be changed at the moment")]
     memory_bytes: int
+    workers: Annotated[int, Field(description="processes beside this one that answer with pages")]
     connections: int
     cache: Cache
     spill: Spill

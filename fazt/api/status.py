@@ -5,7 +5,6 @@ import heapq
 import os
 import resource
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -15,47 +14,30 @@ from fastapi import FastAPI, Query
 
 from fazt import __version__
 from fazt._speedups.hosts import normalise
-from fazt._speedups.pages import Pages
 from fazt._speedups.statistics import Counters, SiteState, bucket_limit_ns
 from fazt.api import shapes
 from fazt.api.access import Admin, FilteredReader, Reader, check
 from fazt.api.answers import Answer, NoContent, answer
-from fazt.api.function_parts import FunctionParts
+from fazt.api.parts import Parts
 from fazt.api.times import iso
 from fazt.auth.tokens import Principal
-from fazt.backups.shelf import Backup, Shelf
+from fazt.backups.shelf import Backup
 from fazt.sites.explain import explain
-from fazt.sites.hosting import Hosting
-from fazt.sites.spill import Spill
 from fazt.store import blobs, certificates, sites, versions
-from fazt.store.database import Database
 
 BUSIEST = 20
 STATUS_GROUPS = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 
 class Status:
-    """The calls about the server itself; `started_at_ms` is None where no server runs."""
+    """The calls about the server itself."""
 
-    def __init__(
-        self,
-        database: Database,
-        hosting: Hosting,
-        pages: Pages,
-        spill: Spill,
-        connections: Callable[[], int],
-        functions: FunctionParts,
-        shelf: Shelf,
-        started_at_ms: int | None,
-    ) -> None:
-        self._database = database
-        self._hosting = hosting
-        self._pages = pages
-        self._spill = spill
-        self._connections = connections
-        self._functions = functions
-        self._shelf = shelf
-        self._started_at_ms = started_at_ms
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._database = parts.database
+        self._hosting = parts.hosting
+        self._pages = parts.pages
+        self._spill = parts.spill
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes."""
@@ -73,18 +55,19 @@ class Status:
             {
                 "version": __version__,
                 "pid": os.getpid(),
-                "started_at": iso(self._started_at_ms),
+                "started_at": iso(self._parts.started_at_ms),
                 "domain": self._hosting.domain,
                 "url": self._hosting.url(self._hosting.domain),
                 "database": {"path": str(self._database.path), "bytes": self._database.file_bytes(), **holds},
                 "read_only": self._database.is_writing_stopped,
                 "memory_bytes": resident_bytes(),
-                "connections": self._connections(),
+                "workers": self._parts.workers(),
+                "connections": self._parts.connections(),
                 "cache": self._cache_json(),
                 "spill": self._spill_json(),
                 "sites": busiest,
-                "functions": self._functions.as_json(),
-                "backups": _backups_json(await asyncio.to_thread(self._shelf.list_all)),
+                "functions": self._parts.functions.as_json(),
+                "backups": _backups_json(await asyncio.to_thread(self._parts.shelf.list_all)),
                 "certificates": {
                     "count": outlook.count,
                     "name": outlook.name,
@@ -98,7 +81,7 @@ class Status:
         return answer({"pages": self._cache_json(), "spill": self._spill_json()})
 
     def _cache_json(self) -> shapes.Cache:
-        found = self._pages.statistics()
+        found = self._parts.cache()
         return {
             "entries": found.entries,
             "negative_entries": found.negative_entries,

@@ -42,20 +42,21 @@ def checked_fields(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, 
 
 def scope_of(exchange: Exchange, protocol: Connection, kind: str) -> dict[str, Any]:
     """Return the ASGI scope of a request; `scope["extensions"]["fazt"]` says who and where."""
-    head = exchange.head
+    head, origin = exchange.head, exchange.origin
+    scheme, port = (protocol.front.scheme, protocol.front.port) if origin is None else (origin.scheme, origin.port)
     return {
         "type": kind,
         "asgi": {"version": "3.0", "spec_version": "2.4"},
         "http_version": head.version,
         "method": head.method.decode("ascii"),
-        "scheme": protocol.front.scheme if kind == "http" else protocol.front.scheme.replace("http", "ws"),
+        "scheme": scheme if kind == "http" else scheme.replace("http", "ws"),
         "path": unquote(head.path.decode("ascii"), errors="replace"),
         "raw_path": head.path,
         "query_string": head.query,
         "root_path": "",
         "headers": head.fields,
-        "client": (protocol.client_of(exchange), protocol.client_port),
-        "server": (head.host, protocol.front.port),
+        "client": (protocol.client_of(exchange), protocol.client_port if origin is None else origin.client_port),
+        "server": (head.host, port),
         "extensions": {"fazt": {"host": head.host, "peer_uid": protocol.peer_uid, "site": None, "page": None}},
     }
 

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from fazt._speedups.pages import Clock
 from fazt.edge.parts import Front, Parts
+from fazt.edge.relay import Origin
 from fazt.edge.request import Head, Refusal
 
 
@@ -25,6 +26,7 @@ class Exchange:
     upgrade: bool = False  # the client offers to go on as a WebSocket
     closes: bool = False  # the connection ends behind the answer
     refusal: Refusal | None = None  # what went wrong in the middle of the body
+    origin: Origin | None = None  # who asks, where another edge handed it on
     task: asyncio.Task[None] | None = None
     _came: asyncio.Event | None = None
 

@@ -1,6 +1,6 @@
 """The limits that always hold at the front of the server: sizes, counts and times. None of them can be switched off."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,3 +25,9 @@ class Limits:
     websocket_ping_s: float = 20.0
     max_connections: int = 20_000
     max_connections_per_address: int = 1_000
+
+
+def relayed(limits: Limits) -> Limits:
+    """Return the limits for requests of another edge: it held the client to these, and adds a field of its own."""
+    more = {"max_head_bytes": limits.max_head_bytes + 1024, "max_headers": limits.max_headers + 8}
+    return replace(limits, **more)

@@ -49,7 +49,7 @@ class Edge:
         self._servers: list[asyncio.AbstractServer] = []
         self._tls: list[TlsListener] = []
         self._port = 0
-        self._unix_path: Path | None = None
+        self._unix_paths: list[Path] = []
         self._sweep = loop.create_task(self._sweep_deadlines())
         _raise_descriptor_limit()
 
@@ -73,7 +73,7 @@ class Edge:
 
         Raises: ListenError.
         """
-        for opened in await _bind(self._parts.loop, host, port, "--http"):
+        for opened in await asyncio.to_thread(bind, host, port, "--http"):
             await self.listen_socket(opened)
 
     async def listen_tls(self, host: str, port: int, choose: "ChooseContext") -> None:
@@ -81,7 +81,7 @@ class Edge:
 
         Raises: ListenError.
         """
-        for opened in await _bind(self._parts.loop, host, port, "--https"):
+        for opened in await asyncio.to_thread(bind, host, port, "--https"):
             self.listen_tls_socket(opened, choose)
 
     def listen_tls_socket(self, opened: socket.socket, choose: "ChooseContext") -> None:
@@ -98,6 +98,23 @@ class Edge:
         self._servers.append(await self._parts.loop.create_server(made, sock=opened, backlog=BACKLOG))
         self._port = opened.getsockname()[1]
 
+    async def listen_relay(self, path: Path, report: Callable[..., Awaitable[None]]) -> None:
+        """Listen on a Unix socket for other edges, which say who asks; only this user can open it.
+
+        What they tell of themselves goes to the ASGI application `report`.
+
+        Raises: ListenError.
+        """
+        self._parts.report = report
+        made = partial(HttpProtocol, self._parts, Front(relayed=True))
+        server = await self._parts.loop.create_unix_server(made, sock=_bind_unix(path), backlog=BACKLOG)
+        self._servers.append(server)
+        self._unix_paths.append(path)
+
+    def hand_on(self, core: Path) -> None:
+        """Let the edge behind a Unix socket go on with WebSockets."""
+        self._parts.core = core
+
     async def listen_unix(self, path: Path) -> None:
         """Listen on a Unix socket that only this user (and root) can open.
 
@@ -107,7 +124,7 @@ class Edge:
         self._servers.append(
             await self._parts.loop.create_unix_server(partial(HttpProtocol, self._parts), sock=opened, backlog=64)
         )
-        self._unix_path = path
+        self._unix_paths.append(path)
 
     async def _sweep_deadlines(self) -> None:
         while True:
@@ -146,8 +163,8 @@ class Edge:
             server.close()
         for listener in self._tls:
             listener.close()
-        if self._unix_path is not None:
-            _remove_socket(self._unix_path)
+        for path in self._unix_paths:
+            _remove_socket(path)
         for listener in self._tls:
             await listener.settle(min(FIRST_REQUEST_S, grace_s))
         if not self._stop_idle(but_new=True):
@@ -173,14 +190,17 @@ class Edge:
         return not left
 
 
-async def _bind(loop: asyncio.AbstractEventLoop, host: str, port: int, flag: str) -> list[socket.socket]:
-    """Return sockets on an address, on every one of the machine where `host` is empty. Raises: ListenError."""
+def bind(host: str, port: int, flag: str, *, shared: bool = False) -> list[socket.socket]:
+    """Return sockets on an address, on every one of the machine where `host` is empty; `flag`: what named it.
+
+    `shared`: others of this user may listen on it too, each on a socket of its own (SO_REUSEPORT). Raises: ListenError.
+    """
     sockets: list[socket.socket] = []
     try:
-        found = await loop.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, _, _, _, address in found:
             try:
-                sockets.append(_bind_tcp(family, address))
+                sockets.append(_bind_tcp(family, address, shared=shared))
             except OSError as error:
                 if host or family != socket.AF_INET6 or error.errno not in NO_IPV6:
                     raise
@@ -191,10 +211,12 @@ async def _bind(loop: asyncio.AbstractEventLoop, host: str, port: int, flag: str
     return sockets
 
 
-def _bind_tcp(family: int, address: Any) -> socket.socket:
+def _bind_tcp(family: int, address: Any, *, shared: bool) -> socket.socket:
     opened = socket.socket(family, socket.SOCK_STREAM)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             opened.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         opened.bind(address)

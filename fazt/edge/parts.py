@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv6Address, IPv6Network
+from pathlib import Path
 from typing import Any
 
 from fazt._speedups.pages import Clock, Page, Pages
@@ -24,6 +25,7 @@ class Front:
 
     port: int = 0
     scheme: str = "http"
+    relayed: bool = False  # over a Unix socket, from another edge that says who asks
 
 
 @dataclass(slots=True)
@@ -38,6 +40,8 @@ class Parts:
     ring: AccessRing
     limits: Limits
     lane: bool
+    report: Callable[..., Awaitable[None]] | None = None  # takes what other edges tell of themselves
+    core: Path | None = None  # the socket of the edge that goes on with WebSockets; None: this one does
     to_https: ToHttps | None = None  # asked for each request in plain HTTP, where that is not the way in
     hsts: bytes = b""  # a field with its line's end, which answers over TLS have (RFC 6797 6.1)
     stopping: bool = False
@@ -52,7 +56,7 @@ class Parts:
         The socket of the machine's own user is never full: it is how an owner mends a limit set too low.
         """
         full = len(self.connections) >= self.limits.max_connections
-        if full and protocol.peer_uid is None:
+        if full and protocol.peer_uid is None and not protocol.front.relayed:
             return False
         address = "" if protocol.behind_proxy else neighbourhood(protocol.client)
         if address:

@@ -10,6 +10,7 @@ import socket
 import struct
 import time
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, cast
 
 from fazt._speedups.lane import Lane, add_field
@@ -20,12 +21,15 @@ from fazt.edge.answer import Answer, answer, error_answer, make_head
 from fazt.edge.asgi import INTERNAL_ERROR, HttpCall
 from fazt.edge.exchange import Exchange
 from fazt.edge.forwarded import client_of, is_trusted
+from fazt.edge.limits import relayed
 from fazt.edge.parts import Front, Parts, neighbourhood
 from fazt.edge.reader import Reader
+from fazt.edge.relay import REPORT, take_origin
 from fazt.edge.request import Head, Refusal
 from fazt.edge.sending import BodySender
+from fazt.edge.tunnel import Tunnel
 from fazt.edge.websocket import WebSocketCall
-from fazt.errors import FaztError
+from fazt.errors import CoreUnavailable, FaztError
 from fazt.outbound.client import LOOP_HEADER
 
 log = logging.getLogger("fazt.edge")
@@ -76,7 +80,7 @@ class HttpProtocol(Lane, asyncio.Protocol):
         self.progress_at = 0.0
         self.room: asyncio.Event | None = None
         self.sender: BodySender | None = None
-        self.upgraded: WebSocketCall | None = None
+        self.upgraded: WebSocketCall | Tunnel | None = None
         self.client_port = 0
         self.peer_uid: int | None = None
         self.behind_proxy = False  # a trusted one: who asks stands in each request
@@ -87,7 +91,9 @@ class HttpProtocol(Lane, asyncio.Protocol):
         """Take a new connection, or refuse it where there are too many."""
         self.transport = cast(asyncio.Transport, transport)
         opened = transport.get_extra_info("socket")
-        if opened.family == socket.AF_UNIX:
+        if self.front.relayed:
+            self.client = ""
+        elif opened.family == socket.AF_UNIX:
             packed = opened.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
             self.peer_uid = struct.unpack("3i", packed)[1]
             self.client = "local"
@@ -155,6 +161,8 @@ class HttpProtocol(Lane, asyncio.Protocol):
 
     def client_of(self, exchange: Exchange) -> str:
         """Return the address of who asks."""
+        if exchange.origin is not None:
+            return exchange.origin.client
         if not self.behind_proxy:
             return self.client
         return client_of(exchange.head.fields, self.client, self.parts.trusted)
@@ -187,13 +195,13 @@ class HttpProtocol(Lane, asyncio.Protocol):
 
     def _may_use_lane(self) -> bool:
         parts = self.parts
-        open_to_all = self.peer_uid is None and not self.behind_proxy
+        open_to_all = self.peer_uid is None and not self.behind_proxy and not self.front.relayed
         return parts.lane and not parts.stopping and open_to_all and not self._is_plain()
 
     def _is_plain(self) -> bool:
         """Tell whether what is asked here may have to be asked by HTTPS; a trusted proxy adds TLS itself."""
         plain = self.front.scheme == "http" and self.parts.to_https is not None
-        return plain and self.peer_uid is None and not self.behind_proxy
+        return plain and self.peer_uid is None and not self.behind_proxy and not self.front.relayed
 
     # --- bytes in ---
 
@@ -201,7 +209,7 @@ class HttpProtocol(Lane, asyncio.Protocol):
         """Take bytes that the lane left, and answer what became complete."""
         reader = self.reader
         if reader is None:
-            reader = self.reader = Reader(self.parts.limits)
+            reader = self.reader = Reader(relayed(self.parts.limits) if self.front.relayed else self.parts.limits)
         if self.closing or (reader.finished and self.upgraded is None):
             self._throw_away(reader, data)
             return
@@ -261,6 +269,9 @@ class HttpProtocol(Lane, asyncio.Protocol):
             self.write_answer(make_head(200, fields, self.clock, close=self.must_close(exchange)))
             self.finish(exchange)
             return
+        if self.front.relayed:
+            self._begin_relayed(exchange)
+            return
         if self._is_plain():
             exchange.task = self._start(self._run_plain(exchange))
             return
@@ -272,6 +283,26 @@ class HttpProtocol(Lane, asyncio.Protocol):
                     exchange.task = self._start(self._send_rest(exchange, page, made, hit=True))
                 return
         exchange.task = self._start(self._run(exchange))
+
+    def _begin_relayed(self, exchange: Exchange) -> None:
+        """Ask the application: the other edge has looked for a page already."""
+        try:
+            exchange.origin = take_origin(exchange.head)
+        except Refusal as refusal:
+            self._fail(exchange, refusal.status, refusal.code, refusal.message)
+            return
+        if exchange.origin.scheme == REPORT:
+            exchange.task = self._start(self._run_report(exchange))
+        else:
+            exchange.task = self._start(self._run_app(exchange))
+
+    async def _run_report(self, exchange: Exchange) -> None:
+        """Take what the other edge tells of itself."""
+        if self.parts.report is None:
+            self._fail(exchange, 404, "not_found", "Nobody takes reports here.")
+            return
+        await HttpCall(exchange, self).run(self.parts.report)
+        self.finish(exchange)
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         return self.parts.loop.create_task(self._in_task(work))
@@ -319,16 +350,35 @@ class HttpProtocol(Lane, asyncio.Protocol):
             if page.keep and self._is_canonical(head):
                 self.pages.put(head.raw_host + head.path, page)
             await self._send_whole(exchange, page)
-        elif exchange.upgrade:
-            await self._run_websocket(exchange)
+        elif exchange.upgrade and self.parts.core is not None:
+            await self._run_tunnel(exchange, self.parts.core)
         else:
-            call = HttpCall(exchange, self)
-            await call.run(self.parts.app)
-            if call.page is not None and not call.started and not self.closing:
-                await self._send_whole(exchange, call.page)
-                return
-            self._count_call(exchange, call)
-            self.finish(exchange)
+            await self._run_app(exchange)
+
+    async def _run_app(self, exchange: Exchange) -> None:
+        """Ask the application for an answer."""
+        if exchange.upgrade:
+            await self._run_websocket(exchange)
+            return
+        call = HttpCall(exchange, self)
+        await call.run(self.parts.app)
+        if call.page is not None and not call.started and not self.closing:
+            await self._send_whole(exchange, call.page)
+            return
+        self._count_call(exchange, call)
+        self.finish(exchange)
+
+    async def _run_tunnel(self, exchange: Exchange, core: Path) -> None:
+        """Let another edge go on with the connection."""
+        assert self.reader is not None
+        tunnel = Tunnel(exchange, self, core)
+        self.upgraded = tunnel
+        try:
+            await tunnel.run(self.reader.take_rest())
+        except CoreUnavailable as error:
+            self.upgraded = None
+            self._fail(exchange, error.status, error.code, error.message)
+            self.close()
 
     async def _send_whole(self, exchange: Exchange, page: Page) -> None:
         made = self._send_page(exchange, page, hit=False)

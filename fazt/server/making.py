@@ -1,5 +1,6 @@
 """The parts of a server that take their bounds and their places from its settings."""
 
+import os
 from collections.abc import Mapping
 from functools import partial
 
@@ -95,6 +96,11 @@ def make_limits(settings: Settings) -> Limits:
         max_connections=settings.max_connections,
         max_connections_per_address=settings.max_connections_per_address,
     )
+
+
+def workers_of(settings: Settings) -> int:
+    """Return how many processes answer with pages."""
+    return settings.workers or len(os.sched_getaffinity(0))
 
 
 def page_cache_bytes(settings: Settings) -> int:

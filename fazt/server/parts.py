@@ -51,5 +51,5 @@ def make_parts(
         shelf=make_shelf(now, database),
         proofs=proofs,
         issuing=make_issuing(settings, hosting, database, proofs, telling),
-        **running,
+        **{"cache": pages.statistics, **running},
     )

@@ -8,10 +8,9 @@ import asyncio
 import gc
 import logging
 import os
-import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, closing, contextmanager
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from fazt.functions.allowance import allowance_of
 from fazt.machine.sockets import take_sockets
 from fazt.machine.supervisor import Supervisor
 from fazt.server.functions import make_functions
+from fazt.server.joined import Joined, Word
 from fazt.server.making import (
     functions_memory_bytes,
     guard,
@@ -40,53 +40,75 @@ from fazt.server.making import (
     make_spill,
     page_cache_bytes,
     read_settings,
+    workers_of,
 )
 from fazt.server.network import make_api, make_network
 from fazt.server.parts import make_parts
 from fazt.server.reloading import reload_on_hangup
+from fazt.server.reports import Reports
+from fazt.server.running import background, forget_pages, keep_time, settle_edge, stop_edge, stop_signals, until_first
 from fazt.settings import (
     LiveSettings,
     Settings,
     listen_address,
     load_settings,
-    read_networks,
     socket_path,
 )
 from fazt.sites.builtin import install_builtin
 from fazt.sites.compress import Compressor
-from fazt.sites.hosting import ROOT_SITE, Hosting
+from fazt.sites.hosting import Hosting
 from fazt.sites.resolve import Resolver
 from fazt.sites.spill import Spill
-from fazt.store import links, programs, users
-from fazt.store.changes import Change
+from fazt.store import programs, users
 from fazt.store.database import Database, now_ms
 from fazt.tls.contexts import Contexts
 
 log = logging.getLogger("fazt.server")
 HTTP_SOCKET = "http"  # what fazt.socket calls its ports
-TICK_S = 0.5
 
 
-def run(flags: Mapping[str, object], path: Path, on_ready: Callable[[str, str | None], None]) -> bool:
+def run(
+    flags: Mapping[str, object],
+    path: Path,
+    on_ready: Callable[[str, str | None], None],
+    joined: Joined | None = None,
+) -> bool:
     """Serve a database until SIGTERM or SIGINT; a second signal does not wait for requests under way.
 
     Return whether somebody asked for the server to start anew.
 
     `flags` are settings of this run alone. `on_ready` is called once it answers, with the server's URL and, as long as
-    nobody owns it, with a link that makes the owner's account.
+    nobody owns it, with a link that makes the owner's account. `joined`: this is the core of a server with workers.
 
     Raises: InvalidInput, StoreError, ListenError.
     """
     make_hosting(load_settings(flags))  # what cannot be is told before a file is made
     errors = ErrorLog()
+    with logging_to(errors), closing(Database.open(path)) as database:
+        settings = read_settings(database, flags)
+        if joined is not None or workers_of(settings.now) == 1:
+            return _run(settings, database, errors, on_ready, joined)
+    # Only who has workers loads what it takes.
+    from fazt.server.keeper import keep
+
+    return keep(flags, path, settings.now)
+
+
+def _run(
+    settings: LiveSettings,
+    database: Database,
+    errors: ErrorLog,
+    on_ready: Callable[[str, str | None], None],
+    joined: Joined | None,
+) -> bool:
     with (
-        logging_to(errors),
-        closing(Database.open(path)) as database,
-        closing(make_spill((settings := read_settings(database, flags)).now, database)) as spill,
+        closing(make_spill(settings.now, database)) as spill,
         _compressing(database) as compressor,
         asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
     ):
-        return runner.run(_serve(settings, make_hosting(settings.now), database, spill, compressor, errors, on_ready))
+        return runner.run(
+            _serve(settings, make_hosting(settings.now), database, spill, compressor, errors, on_ready, joined)
+        )
 
 
 async def _serve(
@@ -97,10 +119,14 @@ async def _serve(
     compressor: Compressor,
     errors: ErrorLog,
     on_ready: Callable[[str, str | None], None],
+    joined: Joined | None,
 ) -> bool:
-    stopping, hurrying, again = *_signals(), asyncio.Event()
+    stopping, hurrying, again = *stop_signals(), asyncio.Event()
     clock, ring, pages = Clock(), AccessRing(RING_RECORDS), Pages(page_cache_bytes(settings.now))
-    database.follow(partial(_forget, pages))
+    database.follow(partial(forget_pages, pages))
+    reports = Reports(pages, ring)
+    if joined is not None:
+        database.follow(Word(joined.word).raise_it)
     parts = make_parts(
         settings,
         hosting,
@@ -111,7 +137,9 @@ async def _serve(
         errors,
         make_functions(settings.now, hosting, database),
         wake_compressor=compressor.wake,
-        connections=lambda: edge.connections,
+        connections=lambda: edge.connections + reports.connections,
+        cache=reports.cache,
+        workers=lambda: len(reports.workers),
         restart=again.set,
         started_at_ms=now_ms(),
     )
@@ -120,15 +148,17 @@ async def _serve(
     _apply(edge, parts, contexts, settings.now)
     settings.follow(partial(_apply, edge, parts, contexts))
     supervisor = Supervisor()
-    async with _background(_tick(clock), supervisor.beat(), *_work(parts)):
+    async with background(keep_time(clock), supervisor.beat(), *_work(parts)):
         try:
-            await _open(edge, parts, contexts)
+            await _open(edge, parts, contexts, joined, reports)
             compressor.start()
             gc.collect()
             gc.freeze()  # what is there now stays: the collector need not walk through it while visitors wait
             on_ready(hosting.url(hosting.domain), _setup_link(parts))
             supervisor.ready(f"Serving {hosting.url(hosting.domain)}")
-            await _first(stopping, again)
+            if joined is not None and joined.ready >= 0:
+                os.close(joined.ready)
+            await until_first(stopping, again)
         finally:
             supervisor.stopping()
             await _close(edge, parts, hurrying)
@@ -162,10 +192,13 @@ def _schedules(parts: Parts) -> list[Coroutine[None, None, None]]:
     return [make_schedule(parts).work(), parts.issuing.work()]
 
 
-async def _open(edge: Edge, parts: Parts, contexts: Contexts | None) -> None:
+async def _open(edge: Edge, parts: Parts, contexts: Contexts | None, joined: Joined | None, reports: Reports) -> None:
     """Listen, and make ready what answers. Raises: ListenError, StoreError."""
     database = parts.database
-    await _listen(edge, parts.settings.now, contexts)
+    if joined is None:
+        await _listen(edge, parts.settings.now, contexts)
+    else:
+        await edge.listen_relay(Path(joined.relay), reports)
     # Once the port is ours, and before this thread answers anybody.
     if not database.is_writing_stopped:
         database.write_blocking(install_builtin)
@@ -177,7 +210,7 @@ async def _open(edge: Edge, parts: Parts, contexts: Contexts | None) -> None:
 async def _close(edge: Edge, parts: Parts, hurrying: asyncio.Event) -> None:
     """Finish what has begun, and write down what was counted in memory."""
     parts.history.stop()
-    await _stop(edge, parts.settings.now.shutdown_grace_s, hurrying)
+    await stop_edge(edge, parts.settings.now.shutdown_grace_s, hurrying)
     await parts.functions.stop()
     await parts.history.flush()
     await parts.visits.flush()
@@ -232,10 +265,7 @@ def _setup_link(parts: Parts) -> str | None:
 
 def _apply(edge: Edge, parts: Parts, contexts: Contexts | None, settings: Settings) -> None:
     """Let the settings count in the running server."""
-    redirects = contexts is not None and settings.https_redirect == "yes"
-    edge.secure(contexts.to_https if contexts is not None and redirects else None, settings.hsts_s)
-    edge.limit(make_limits(settings))
-    edge.trust(read_networks(settings.trusted_proxies))
+    settle_edge(edge, contexts, settings)
     parts.pages.resize(page_cache_bytes(settings))
     guard(parts.database, settings)
     parts.spill.resize(settings.spill_cache_bytes)
@@ -250,63 +280,3 @@ def _compressing(database: Database) -> Iterator[Compressor]:
         yield compressor
     finally:
         compressor.stop()
-
-
-@asynccontextmanager
-async def _background(*work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run coroutines as long as the block runs."""
-    tasks = [asyncio.ensure_future(each) for each in work]
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _tick(clock: Clock) -> None:
-    """Keep the clock; it ticks right after each full second, so that no Date is older than the page it stands on."""
-    while True:
-        clock.tick()
-        await asyncio.sleep(min(TICK_S, 1.001 - clock.now_ms % 1000 / 1000))
-
-
-def _forget(pages: Pages, changes: Sequence[Change]) -> None:
-    """Have stale pages forgotten; called on the writing thread before a write is answered."""
-    if any(change.kind == "domain" for change in changes):
-        # Which site's pages were made under the domain does not stand in the change: all of them are asked for anew.
-        pages.forget([state.name for state in pages.sites()])
-    if any(change.kind == links.KIND for change in changes):  # a page of the root site or a 404 stood in its place
-        pages.forget([ROOT_SITE])
-    pages.forget([change.key for change in changes if change.kind == "site"])
-
-
-def _signals() -> tuple[asyncio.Event, asyncio.Event]:
-    """Return what the first signal to stop sets, and what the second one sets."""
-    first, second = asyncio.Event(), asyncio.Event()
-
-    def on_signal() -> None:
-        (second if first.is_set() else first).set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, on_signal)
-    return first, second
-
-
-async def _first(*events: asyncio.Event) -> None:
-    """Return when one of some events is set."""
-    waiting = [asyncio.ensure_future(event.wait()) for event in events]
-    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-    for each in waiting:
-        each.cancel()
-
-
-async def _stop(edge: Edge, grace_s: float, hurrying: asyncio.Event) -> None:
-    """Stop the edge; let requests under way finish, unless there is a hurry."""
-    stopping = asyncio.ensure_future(edge.stop(grace_s))
-    hurry = asyncio.ensure_future(hurrying.wait())
-    await asyncio.wait({stopping, hurry}, return_when=asyncio.FIRST_COMPLETED)
-    hurry.cancel()
-    if not stopping.done():
-        edge.cut()
-    await stopping

@@ -483,7 +483,8 @@ def test_what_is_no_domain(run: Callable[..., Any], api: Any, name: str) -> None
 def serving(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., None]) -> list[Any]:
     seen: list[Any] = []
 
-    def run_(settings: Any, path: Path, on_ready: Callable[[str, str | None], None]) -> None:
+    def run_(settings: Any, path: Path, on_ready: Callable[[str, str | None], None], joined: Any) -> None:
+        assert joined is None
         seen.append((settings, path))
         answer(on_ready)
 
@@ -499,7 +500,7 @@ def test_serve_says_where_when_it_is_ready(run: Callable[..., Any], monkeypatch:
     assert first == "Fazt serves x.db at http://localhost:4700/"
     assert "fazt deploy" in second
     assert seen[0] == (
-        {"domain": "example.org", "http": "127.0.0.1:4700", "https": None, "read_only": None},
+        {"domain": "example.org", "http": "127.0.0.1:4700", "https": None, "workers": None, "read_only": None},
         Path("x.db"),
     )
 
