@@ -7,6 +7,7 @@ each time, also over a restart. Trouble is told to the owner and never stops the
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Never
 
@@ -100,7 +101,8 @@ class Issuing:
 
     def _follow(self, changes: Sequence[Change]) -> None:
         if any(change.kind in WAKES for change in changes):
-            self._loop.call_soon_threadsafe(self._loop.call_later, QUIET_MS / 1000, self.wake)
+            with suppress(RuntimeError):  # the loop has ended, and the last writes come behind it
+                self._loop.call_soon_threadsafe(self._loop.call_later, QUIET_MS / 1000, self.wake)
 
     async def look(self) -> int | None:
         """Order what is due; return when to look again."""

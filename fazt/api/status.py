@@ -23,7 +23,7 @@ from fazt.api.times import iso
 from fazt.auth.tokens import Principal
 from fazt.backups.shelf import Backup
 from fazt.sites.explain import explain
-from fazt.store import blobs, certificates, sites, versions
+from fazt.store import blobs, certificates, changes, sites, versions
 
 BUSIEST = 20
 STATUS_GROUPS = ("1xx", "2xx", "3xx", "4xx", "5xx")
@@ -107,6 +107,8 @@ class Status:
     async def clear_cache(self, caller: Admin) -> NoContent:
         """Empty the caches; they fill again as pages are asked for."""
         self._pages.clear()
+        if self._parts.workers():
+            await self._database.write(changes.add, "cache", "")
         await asyncio.to_thread(self._spill.clear)
         return NoContent()
 

@@ -34,7 +34,7 @@ def boot(database: Path, sites: Sequence[str]) -> None:
     """
     port = _free_port()
     command = [sys.executable, "-m", "fazt", "serve", "--db", str(database)]
-    command += ["--domain", DOMAIN, "--http", f"127.0.0.1:{port}"]
+    command += ["--domain", DOMAIN, "--http", f"127.0.0.1:{port}", "--https", "", "--workers", "1"]
     said = database.with_name("rehearsal.log")
     with said.open("wb") as log:
         server = subprocess.Popen(

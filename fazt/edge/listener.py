@@ -55,8 +55,8 @@ class Edge:
 
     @property
     def connections(self) -> int:
-        """The number of open connections."""
-        return len(self._parts.connections)
+        """The number of open connections, those of other edges left out."""
+        return sum(not each.front.relayed for each in tuple(self._parts.connections))
 
     @property
     def port(self) -> int:

@@ -50,6 +50,7 @@ def rehearse(service: Service, version: Path) -> Rehearsed:
                 shutil.chown(each, user, user)
         port = _free_port()
         environment = {"FAZT_DB": str(copy), "FAZT_HTTP": f"127.0.0.1:{port}", "FAZT_DOMAIN": service.domain}
+        environment |= {"FAZT_HTTPS": "", "FAZT_WORKERS": "1"}
         server = Background(version / "bin" / "python", copy, user, {**environment, "FAZT_REHEARSAL": "1"})
         try:
             server.start()

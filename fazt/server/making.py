@@ -156,7 +156,9 @@ def make_issuing(
 def _acme_choice(settings: Settings) -> Choice:
     """Return what the settings say of ordering certificates."""
     kinds: tuple[str, ...] = (settings.acme_challenge,)
-    if settings.acme_challenge == "auto":  # first the way whose port is where an authority looks
+    if settings.acme_challenge == "auto" and workers_of(settings) > 1:
+        kinds = ("http-01",)  # which the core answers; what is shown in TLS it alone would know
+    elif settings.acme_challenge == "auto":  # first the way whose port is where an authority looks
         kinds = ("http-01", "tls-alpn-01")
         if listen_address(settings.http)[1] != HTTP_PORT:
             kinds = kinds[::-1]

@@ -15,6 +15,7 @@ from fazt.store.changes import Change
 from fazt.tls.contexts import Contexts
 
 TICK_S = 0.5
+CACHE = "cache"  # a change that says: whatever is kept is to be made anew
 
 
 def settle_edge(edge: Edge, contexts: Contexts | None, settings: Settings) -> None:
@@ -46,7 +47,7 @@ async def keep_time(clock: Clock) -> None:
 
 def forget_pages(pages: Pages, changes: Sequence[Change]) -> None:
     """Have stale pages forgotten; called on the writing thread before a write is answered."""
-    if any(change.kind == "domain" for change in changes):
+    if any(change.kind in ("domain", CACHE) for change in changes):
         # Which site's pages were made under the domain does not stand in the change: all of them are asked for anew.
         pages.forget([state.name for state in pages.sites()])
     if any(change.kind == links.KIND for change in changes):  # a page of the root site or a 404 stood in its place

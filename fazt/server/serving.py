@@ -64,6 +64,7 @@ from fazt.store.database import Database, now_ms
 from fazt.tls.contexts import Contexts
 
 log = logging.getLogger("fazt.server")
+CORE_PAGES_BYTES = 1 << 20
 HTTP_SOCKET = "http"  # what fazt.socket calls its ports
 
 
@@ -122,7 +123,7 @@ async def _serve(
     joined: Joined | None,
 ) -> bool:
     stopping, hurrying, again = *stop_signals(), asyncio.Event()
-    clock, ring, pages = Clock(), AccessRing(RING_RECORDS), Pages(page_cache_bytes(settings.now))
+    clock, ring, pages = Clock(), AccessRing(RING_RECORDS), Pages(_cache_bytes(settings.now, joined))
     database.follow(partial(forget_pages, pages))
     reports = Reports(pages, ring)
     if joined is not None:
@@ -145,8 +146,8 @@ async def _serve(
     )
     edge: Edge = _make_edge(parts, clock, ring)
     contexts = Contexts(database, hosting.url, parts.proofs.find_certificate) if settings.now.https else None
-    _apply(edge, parts, contexts, settings.now)
-    settings.follow(partial(_apply, edge, parts, contexts))
+    _apply(edge, parts, contexts, joined, settings.now)
+    settings.follow(partial(_apply, edge, parts, contexts, joined))
     supervisor = Supervisor()
     async with background(keep_time(clock), supervisor.beat(), *_work(parts)):
         try:
@@ -263,14 +264,19 @@ def _setup_link(parts: Parts) -> str | None:
     return f"{parts.hosting.url(f'dashboard.{parts.hosting.domain}')}#/setup/{parts.setup.renew()}"
 
 
-def _apply(edge: Edge, parts: Parts, contexts: Contexts | None, settings: Settings) -> None:
+def _apply(edge: Edge, parts: Parts, contexts: Contexts | None, joined: Joined | None, settings: Settings) -> None:
     """Let the settings count in the running server."""
     settle_edge(edge, contexts, settings)
-    parts.pages.resize(page_cache_bytes(settings))
+    parts.pages.resize(_cache_bytes(settings, joined))
     guard(parts.database, settings)
     parts.spill.resize(settings.spill_cache_bytes)
     parts.history.keep(settings.log_history_lines)
     parts.functions.allow(allowance_of(settings), functions_memory_bytes(settings))
+
+
+def _cache_bytes(settings: Settings, joined: Joined | None) -> int:
+    """Return the memory for pages in this process: the workers have it, where there are any."""
+    return page_cache_bytes(settings) if joined is None else CORE_PAGES_BYTES
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from fazt.api.history import RING_RECORDS
 from fazt.edge.forward import Forwarder
 from fazt.edge.listener import Edge
 from fazt.errors import FaztError
+from fazt.machine.memory import MemoryGuard, look
 from fazt.server.joined import Joined, map_word, take_flags, take_joined
 from fazt.server.making import make_hosting, make_limits, page_cache_bytes, read_settings
 from fazt.server.reports import Reporter
@@ -131,7 +132,9 @@ async def _work(joined: Joined, beside: Beside) -> None:
     database.follow(partial(_take_settings, loop, settings, beside))
     reporter = Reporter(os.getpid(), pages, ring, Path(joined.relay))
     stopping, hurrying = stop_signals()
-    async with background(keep_time(clock), follower.run(), reporter.run(lambda: edge.connections)):
+    guard = MemoryGuard(pages, lambda: pages.statistics().bytes, lambda: _share(settings, joined), lambda: 0, look)
+    work = (follower.run(), reporter.run(lambda: edge.connections), guard.run())
+    async with background(keep_time(clock), *work):
         try:
             for descriptor in joined.http:
                 await edge.listen_socket(socket.socket(fileno=descriptor))
@@ -160,10 +163,13 @@ def _make_spill(settings: LiveSettings, joined: Joined, beside: Beside) -> Spill
 
 
 def _unless_challenge(resolve: Callable[..., Awaitable[Page | None]]) -> Callable[..., Awaitable[Page | None]]:
-    """Leave challenges of an authority to the core, which knows what is to be shown."""
+    """Leave challenges of an authority to the core, which knows what is to be shown, but for files that a site has."""
 
     async def resolve_or_not(host: str, path: bytes, query: bytes) -> Page | None:
-        return None if path.startswith(CHALLENGES.encode()) else await resolve(host, path, query)
+        page = await resolve(host, path, query)
+        if page is not None and page.status == 404 and path.startswith(CHALLENGES.encode()):
+            return None
+        return page
 
     return resolve_or_not
 

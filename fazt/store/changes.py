@@ -1,8 +1,9 @@
 """The log of visible changes: the only source of invalidation.
 
 Rule: a change is a row written in the same transaction as what it tells of. Kinds: `site` (key: its name), `domain`
-(key: its name), `link` (key: its slug), `setting` (key: its name) and `environment` (key: the name
-of the site whose functions are started with other values now).
+(key: its name), `link` (key: its slug), `setting` (key: its name), `certificate` (key: a name that it is for), `cache`
+(whatever is kept is to be made anew) and `environment` (key: the name of the site whose functions are started with
+other values now).
 """
 
 from dataclasses import dataclass
