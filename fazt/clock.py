@@ -56,16 +56,20 @@ async def keep_looking(
 ) -> Never:
     """Call `look` until the task is cancelled: when the event is set, and at the time that it returned (None: never).
 
-    A look that fails is logged and repeated after TROUBLE_PAUSE_MS.
+    A look that fails is logged, the same trouble once, and repeated after TROUBLE_PAUSE_MS.
     """
+    said = ""
     while True:
         waking.clear()
         try:
             until = await look()
+            said = ""
         except StoreReadOnly:
             until = clock.now_ms() + TROUBLE_PAUSE_MS
         except StoreError as error:
-            log.warning("all has to wait: %s", error)
+            if error.message != said:
+                said = error.message
+                log.warning("all has to wait: %s", said)
             until = clock.now_ms() + TROUBLE_PAUSE_MS
         except Exception:  # one bad round must not end all later ones
             log.exception("all has to wait")

@@ -14,8 +14,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 import apsw
 
-from fazt.errors import StoreError, StoreReadOnly, WritingStopped
-from fazt.store import blobs, schema, staged, unwritable
+from fazt.errors import StorageFull, StoreError, StoreReadOnly, WritingStopped
+from fazt.store import blobs, faults, schema, staged, unwritable
 from fazt.store.clock import now_ms
 from fazt.store.jobs import Job
 from fazt.store.lock import take_lock
@@ -60,14 +60,16 @@ class Database:
         if create and not staged.is_staged(path):
             schema.make_file(path)
         if path.exists() and unwritable.is_on_read_only_disk(path):
-            return cls._open_unwritable(path, None, readers)
+            return cls._open_unwritable(path, None, readers, faults.read_only)
         lock = take_lock(path)
         try:
             staged.swap_in(path)
             try:
-                writer = Writer(path)
+                writer = _begin_writing(path)
             except StoreReadOnly:  # the file alone: the lock keeps away whoever might write it
-                return cls._open_unwritable(path, lock, readers)
+                return cls._open_unwritable(path, lock, readers, faults.read_only)
+            except StorageFull:  # there is not even room to begin
+                return cls._open_unwritable(path, lock, readers, faults.storage_full)
             try:
                 reading = Readers(path, readers)
                 writer.pause_readers = reading.paused
@@ -81,11 +83,13 @@ class Database:
             raise
 
     @classmethod
-    def _open_unwritable(cls, path: Path, lock: int | None, readers: int) -> "Database":
-        """Open a database that nobody can write."""
+    def _open_unwritable(
+        cls, path: Path, lock: int | None, readers: int, refusal: Callable[[Path], StoreError]
+    ) -> "Database":
+        """Open a database that cannot be written; `refusal` makes the error that each write ends with."""
         is_frozen = unwritable.check(path)
-        logger.warning("%s cannot be written, or its disk is read-only: it is read, and nothing can be changed", path)
-        return cls(path, lock, NoWriter(path), Readers(path, readers, is_frozen=is_frozen))
+        logger.warning("%s It is read, and nothing can be changed until the next start.", refusal(path).message)
+        return cls(path, lock, NoWriter(path, refusal), Readers(path, readers, is_frozen=is_frozen))
 
     async def read(
         self, function: Callable[Concatenate[apsw.Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -191,3 +195,12 @@ class Database:
             if self._closed:
                 raise StoreError(f"{self.path} is closed.")
             threads.submit(job)
+
+
+def _begin_writing(path: Path) -> Writer:
+    """Return the writer. Raises: StorageFull where there is no room to begin, whatever is done for it; StoreError."""
+    try:
+        return Writer(path)
+    except StorageFull:
+        unwritable.fold_wal(path)
+        return Writer(path)

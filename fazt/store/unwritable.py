@@ -1,10 +1,13 @@
-"""A database on a disk that cannot be written: it is read, and each write is refused.
+"""A database on a disk that cannot be written, or on one without any room: it is read, and each write is refused.
 
 Rule: nothing is opened here that somebody else could be writing: the disk is read-only for everybody, or the lock is
 held by this process.
 """
 
+import logging
 import os
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import apsw
@@ -14,17 +17,20 @@ from fazt.store import faults, schema
 from fazt.store.jobs import Job
 from fazt.store.writer import Listener
 
+logger = logging.getLogger("fazt.store")
+
 
 class NoWriter:
     """Stands in the place of the writer where nothing can be written."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, refusal: Callable[[Path], StoreError]) -> None:
         self._path = path
+        self._refusal = refusal
         self.disk_reserve_bytes = 0
 
     def submit(self, job: Job) -> None:
         """Refuse a job."""
-        job.error = faults.read_only(self._path)
+        job.error = self._refusal(self._path)
         job.answer()
 
     def follow(self, listener: Listener) -> None:
@@ -46,13 +52,32 @@ class NoWriter:
 
     def wal_bytes(self) -> int:
         """Return the size of the WAL file."""
-        wal = self._path.with_name(f"{self._path.name}-wal")
-        return wal.stat().st_size if wal.exists() else 0
+        return wal_bytes(self._path)
 
 
 def is_on_read_only_disk(path: Path) -> bool:
     """Tell whether nobody can write where a file lies."""
     return bool(os.statvfs(path).f_flag & os.ST_RDONLY)
+
+
+def wal_bytes(path: Path) -> int:
+    """Return the size of the WAL of a database."""
+    wal = path.with_name(f"{path.name}-wal")
+    return wal.stat().st_size if wal.exists() else 0
+
+
+def fold_wal(path: Path) -> None:
+    """Copy the WAL into the file and delete it, where there is no room for anything: it takes none, and gives some.
+
+    To be called under the lock. What does not fit stays in the WAL.
+    """
+    try:
+        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+            connection.pragma("locking_mode", "EXCLUSIVE")  # its index is in memory then, not in a file
+            connection.pragma("schema_version")  # the file is opened at the first statement
+            connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    except apsw.Error as error:
+        logger.warning("the WAL of %s cannot be copied into it now: %s", path, error)
 
 
 def check(path: Path) -> bool:
@@ -65,8 +90,8 @@ def check(path: Path) -> bool:
         try:
             reader, is_frozen = schema.open_reader(path), False
             schema.pragma(reader, "user_version")
-        except apsw.CantOpenError:  # the files of the WAL are not there, and cannot be made
-            if NoWriter(path).wal_bytes():
+        except (apsw.CantOpenError, apsw.FullError, apsw.IOError):  # the files of the WAL cannot be made
+            if wal_bytes(path):
                 raise
             reader, is_frozen = schema.open_reader(path, is_frozen=True), True
         present, wanted = schema.pragma(reader, "user_version"), schema.migrations()[-1][0]
@@ -75,7 +100,7 @@ def check(path: Path) -> bool:
         raise faults.from_sqlite(error, path) from error
     if present != wanted:
         raise StoreError(
-            f"{path} has the schema {present}, this Fazt wants {wanted}, and the disk is read-only: "
-            "copy it to one that can be written."
+            f"{path} has the schema {present}, this Fazt wants {wanted}, and the disk cannot be written: "
+            "copy it to one that can be written, or make room."
         )
     return is_frozen

@@ -325,6 +325,36 @@ def test_a_disk_without_any_room(small_disk: Path) -> None:
         database.write_blocking(blobs.put, os.urandom(200_000))
 
 
+@root_only
+@pytest.mark.parametrize("was_killed", [False, True])
+def test_a_start_on_a_disk_without_any_room(small_disk: Path, tmp_path: Path, was_killed: bool) -> None:
+    """What was there is served, what a process that was killed had left in the WAL alone as well."""
+    path = small_disk / "data.db"
+    database = Database.open(path)
+    for number in range(3):
+        database.write_blocking(sites.create, f"s{number}")
+    kept = shutil.copytree(small_disk, tmp_path / "kept")
+    database.close()
+    if was_killed:
+        for name in ("data.db", "data.db-wal"):
+            shutil.copy(kept / name, small_disk / name)
+    with contextlib.suppress(OSError), (small_disk / "filler").open("wb", buffering=0) as filler:
+        while filler.write(bytes(4096)):
+            pass
+    with contextlib.closing(Database.open(path)) as database:
+        assert database.read_blocking(sites.count) == 3
+        if database.is_writing_stopped:
+            with pytest.raises(StorageFull):
+                database.write_blocking(sites.create, "other")
+        else:  # what the WAL took was room enough
+            assert was_killed
+    (small_disk / "filler").unlink()
+    with contextlib.closing(Database.open(path)) as database:
+        database.write_blocking(sites.create, "other")
+        assert database.read_blocking(sites.count) == 4
+    assert sqlite_check(path.read_bytes(), small_disk.parent) == "ok"
+
+
 def sqlite_check(content: bytes, folder: Path) -> object:
     (folder / "check.db").write_bytes(content)
     with contextlib.closing(sqlite3.connect(folder / "check.db")) as connection:
