@@ -35,7 +35,8 @@ def check_read_only(server: FaztServer, tmp_path: Path) -> None:
     assert server.get("/api/count", host="demo.localhost").body == b"1"
     refused = server.get("/api/count", host="demo.localhost", method="POST")
     assert refused.status == 503
-    assert "read-only at the moment" in json.loads(refused.body)["message"]
+    told = json.loads(refused.body)
+    assert (told["code"], "read-only at the moment" in told["message"]) == ("read_only", True)
     for command in (
         ("deploy", str(make_site(tmp_path / "site", "second")), "--site", "demo"),
         ("sites", "remove", "demo", "--yes"),
