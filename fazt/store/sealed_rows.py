@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import apsw
+import orjson
 
 from fazt.errors import StoreError
 from fazt.store import key_file, rows, sealing
@@ -38,7 +39,6 @@ USERS = "SELECT id, totp, pending_totp FROM user WHERE totp IS NOT NULL OR pendi
 PUT_USER = "UPDATE user SET totp = ?, pending_totp = ? WHERE id = ?"
 KEYS = "SELECT name, key FROM signing_key"
 PUT_KEY = "UPDATE signing_key SET key = ? WHERE name = ?"
-
 CERTIFICATES = "SELECT number, fingerprint, key FROM certificate"
 PUT_CERTIFICATE = "UPDATE certificate SET key = ? WHERE number = ?"
 
@@ -49,9 +49,11 @@ FORGET = (
     "UPDATE hook SET enabled = 0 WHERE secret IS NOT NULL",
     "UPDATE notification SET url = '', secret = NULL, enabled = 0",
     "UPDATE user SET totp = NULL, pending_totp = NULL",
-    "DELETE FROM setting WHERE value LIKE '{\"sealed\":%'",
-    "UPDATE setting_change SET settings = '{}' WHERE settings LIKE '%{\"sealed\":%'",
 )
+SETTINGS = "SELECT name, value FROM setting"
+REMOVE_SETTING = "DELETE FROM setting WHERE name = ?"
+SNAPSHOTS = "SELECT number, settings FROM setting_change"
+PUT_SNAPSHOT = "UPDATE setting_change SET settings = ? WHERE number = ?"
 
 
 def begin(connection: apsw.Connection, path: Path, *, is_new: bool) -> None:
@@ -108,6 +110,12 @@ def forget(connection: apsw.Connection, key: bytes) -> None:
     for number, name, _ in rows.fetch(connection, HOOKS):  # its style wants one: nobody knows this
         unknown = key_file.new_key().hex().encode()
         connection.execute(PUT_HOOK, (sealing.seal(connection, unknown, "hook", name), number))
+    for name, value in rows.fetch(connection, SETTINGS):
+        if isinstance(orjson.loads(value), dict):
+            connection.execute(REMOVE_SETTING, (name,))
+    for number, settings in rows.fetch(connection, SNAPSHOTS):  # the others can be gone back to still
+        kept = {name: value for name, value in orjson.loads(settings).items() if not isinstance(value, dict)}
+        connection.execute(PUT_SNAPSHOT, (orjson.dumps(kept), number))
     for name, _ in rows.fetch(connection, KEYS):
         connection.execute(PUT_KEY, (sealing.seal(connection, key_file.new_key(), "signing_key", name), name))
 
@@ -164,5 +172,5 @@ def _sweep(connection: apsw.Connection, path: Path, *, is_new: bool) -> None:
                 connection.execute("PRAGMA incremental_vacuum").fetchall()
         connection.execute(SWEPT)
         connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-    except apsw.FullError:
-        logger.warning("%s may still hold what secrets were before: the disk is too full to clear it", path)
+    except (apsw.FullError, apsw.CantOpenError, apsw.IOError) as error:
+        logger.warning("%s may still hold what secrets were before; the next start clears it: %s", path, error)

@@ -28,6 +28,7 @@ from fazt.store import (
     sites,
     users,
 )
+from fazt.store import settings as stored_settings
 from fazt.store.database import Database
 
 ROUNDS = 40 if os.environ.get("FAZT_TEST_FULL") else 8
@@ -172,7 +173,9 @@ def test_without_its_key_nothing_opens_and_nothing_is_overwritten(tmp_path: Path
 def test_a_lost_key_can_be_given_up(tmp_path: Path) -> None:
     path = tmp_path / "data.db"
     make_old(path)
-    Database.open(path).close()
+    with contextlib.closing(Database.open(path)) as database:
+        for values in ({"max_connections": 7}, {"acme_dns_token": "planted-token"}, {"max_connections": 8}):
+            database.write_blocking(stored_settings.change, "socket", values)
     (tmp_path / "data.db.key").unlink()
     sealing.forget_keys()
     new = key_file.new_key()
@@ -188,6 +191,9 @@ def test_a_lost_key_can_be_given_up(tmp_path: Path) -> None:
         assert (user.totp, user.pending_totp) == (None, None)
         assert len(database.read_blocking(protection.signing_key)) == 32
         database.write_blocking(environment.put, "blog", "KEY", b"new", True)
+        assert database.read_blocking(stored_settings.find_all) == {"max_connections": 8}
+        database.write_blocking(stored_settings.roll_back, "socket", 2)  # right after the token was set
+        assert database.read_blocking(stored_settings.find_all) == {"max_connections": 7}
 
 
 def test_the_key_may_come_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,6 +234,7 @@ def test_a_database_that_is_moved_with_its_key_is_read(tmp_path: Path) -> None:
 OPENER = """
 import sys, time
 from pathlib import Path
+from fazt.store import settings as stored_settings
 from fazt.store.database import Database
 print("begins", flush=True)
 Database.open(Path(sys.argv[1])).close()
