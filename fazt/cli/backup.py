@@ -124,12 +124,13 @@ def list_(as_json: bool, db: str | None, remote: str | None) -> None:
                 size(item["bytes"]),
                 str(item["sites"]),
                 "yes" if item["encrypted"] else "no",
+                "in it" if item.get("with_key") else "apart",
                 _proven(item),
                 item["label"],
             )
             for item in items
         ]
-        table(("BACKUP", "MADE", "SIZE", "SITES", "ENCRYPTED", "PROVEN", "LABEL"), rows)
+        table(("BACKUP", "MADE", "SIZE", "SITES", "ENCRYPTED", "KEY", "PROVEN", "LABEL"), rows)
 
 
 @backup.command()
