@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from fazt.store import changes
+from fazt.store import changes, faults
 from fazt.store.changes import Change
 from fazt.store.database import Database
 from fazt.store.readers import Readers
@@ -18,7 +18,7 @@ class OtherWriter(NoWriter):
     """Stands for the writer in the other process."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(path)
+        super().__init__(path, faults.read_only)
         self.listeners: list[Listener] = []
 
     def follow(self, listener: Listener) -> None:
