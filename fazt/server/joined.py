@@ -30,11 +30,17 @@ class Joined:
     relay: str  # the Unix socket of the core for workers
     http: Sequence[int] = ()
     https: Sequence[int] = ()
-    ready: int = -1  # the core closes it once it answers
+    ready: int = -1  # the core writes a byte to it once it answers
 
     def environment(self) -> Mapping[str, str]:
         """Return the variable that tells it to a process."""
         return {VARIABLE: orjson.dumps(asdict(self)).decode()}
+
+    def tell_ready(self) -> None:
+        """Tell the keeper that the core answers."""
+        if self.ready >= 0:
+            os.write(self.ready, b"1")
+            os.close(self.ready)
 
     @property
     def descriptors(self) -> list[int]:

@@ -130,7 +130,7 @@ class Keeper:
         """Wait until the core answers; False where it ended, or was told to stop."""
         assert core.process is not None
         with os.fdopen(ready, "rb") as pipe:
-            closed = asyncio.ensure_future(asyncio.to_thread(pipe.read))
+            closed = asyncio.ensure_future(asyncio.to_thread(pipe.read, 1))
             ended = asyncio.ensure_future(core.process.wait())
             stopping = asyncio.ensure_future(self._stopping.wait())
             await asyncio.wait({closed, ended, stopping}, return_when=asyncio.FIRST_COMPLETED)

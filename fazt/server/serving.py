@@ -157,8 +157,8 @@ async def _serve(
             gc.freeze()  # what is there now stays: the collector need not walk through it while visitors wait
             on_ready(hosting.url(hosting.domain), _setup_link(parts))
             supervisor.ready(f"Serving {hosting.url(hosting.domain)}")
-            if joined is not None and joined.ready >= 0:
-                os.close(joined.ready)
+            if joined is not None:
+                joined.tell_ready()
             await until_first(stopping, again)
         finally:
             supervisor.stopping()

@@ -252,6 +252,10 @@ def test_a_stop_lets_requests_finish(several: FaztServer) -> None:
         assert answer.read().count(b"data: ") >= 4
     until(lambda: several.process.poll() is not None)  # type: ignore[union-attr]
     assert several.process.returncode == 0  # type: ignore[union-attr]
+    assert "Traceback" not in several.stop()
+    several.start()  # with functions there from the beginning
+    assert several.get("/api/echo", host=HOST).status == 200
+    assert several.get("/", host=HOST).body == b"first"
 
 
 def test_https(start_server: Callable[..., FaztServer], tmp_path: Path) -> None:
