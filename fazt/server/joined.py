@@ -4,6 +4,7 @@ The keeper makes it and hands it to the core, which alone writes, and to the wor
 core raises the word after a change is on disk and before the write is answered; so no worker gives out a stale page.
 """
 
+import asyncio
 import mmap
 import os
 from collections.abc import Mapping, MutableMapping, Sequence
@@ -28,6 +29,7 @@ class Joined:
     workers: int
     word: int  # the descriptor of the word's memory
     relay: str  # the Unix socket of the core for workers
+    alive: int  # the descriptor of a pipe that ends with the keeper
     http: Sequence[int] = ()
     https: Sequence[int] = ()
     ready: int = -1  # the core writes a byte to it once it answers
@@ -35,6 +37,16 @@ class Joined:
     def environment(self) -> Mapping[str, str]:
         """Return the variable that tells it to a process."""
         return {VARIABLE: orjson.dumps(asdict(self)).decode()}
+
+    def end_with_keeper(self, stopping: asyncio.Event) -> None:
+        """Stop when the keeper is gone, however it ended: nobody would start this process again."""
+        loop = asyncio.get_running_loop()
+
+        def end() -> None:
+            loop.remove_reader(self.alive)
+            stopping.set()
+
+        loop.add_reader(self.alive, end)
 
     def tell_ready(self) -> None:
         """Tell the keeper that the core answers."""
@@ -45,7 +57,7 @@ class Joined:
     @property
     def descriptors(self) -> list[int]:
         """The descriptors that go along."""
-        return [each for each in (self.word, self.ready, *self.http, *self.https) if each >= 0]
+        return [each for each in (self.word, self.alive, self.ready, *self.http, *self.https) if each >= 0]
 
 
 def take_joined(environment: MutableMapping[str, str] | None = None) -> Joined | None:

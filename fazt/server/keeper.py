@@ -104,18 +104,19 @@ class Keeper:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        word, relay, count = make_word(), str(relay_path(self._path)), len(self._sockets.http)
-        ready, told = os.pipe()
-        core = Kept("core", Joined("core", 0, count, word, relay, ready=told))
+        (ready, told), (alive, _) = os.pipe(), os.pipe()  # what is held open of the second ends with this process
+        common = (len(self._sockets.http), make_word(), str(relay_path(self._path)), alive)
+        core = Kept("core", Joined("core", 0, *common, ready=told))
         workers = [
-            Kept(f"worker {number}", Joined("worker", number, count, word, relay, _numbers(http), _numbers(https)))
+            Kept(f"worker {number}", Joined("worker", number, *common, _numbers(http), _numbers(https)))
             for number, (http, https) in enumerate(zip(self._sockets.http, self._sockets.https, strict=True), 1)
         ]
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up, core)
         await self._start(core)
         os.close(told)
         if not await self._is_ready(core, ready):
             return self._code or FAILED
-        core.joined = Joined("core", 0, count, word, relay)
+        core.joined = Joined("core", 0, *common)
         for each in workers:
             await self._start(each)
         keeping = [asyncio.ensure_future(self._keep(each)) for each in (core, *workers)]
@@ -125,6 +126,13 @@ class Keeper:
         await asyncio.gather(*keeping, return_exceptions=True)
         await self._stop(core, workers)
         return self._code
+
+    def _hang_up(self, core: Kept) -> None:
+        """Have the core read anew what it reads at SIGHUP; on a terminal it says that this was closed."""
+        if sys.stdin is not None and os.isatty(0):
+            self._stopping.set()
+        else:
+            _signal(core, signal.SIGHUP)
 
     async def _is_ready(self, core: Kept, ready: int) -> bool:
         """Wait until the core answers; False where it ended, or was told to stop."""

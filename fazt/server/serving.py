@@ -128,6 +128,7 @@ async def _serve(
     reports = Reports(pages, ring)
     if joined is not None:
         database.follow(Word(joined.word).raise_it)
+        joined.end_with_keeper(stopping)
     parts = make_parts(
         settings,
         hosting,

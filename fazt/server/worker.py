@@ -132,6 +132,7 @@ async def _work(joined: Joined, beside: Beside) -> None:
     database.follow(partial(_take_settings, loop, settings, beside))
     reporter = Reporter(os.getpid(), pages, ring, Path(joined.relay))
     stopping, hurrying = stop_signals()
+    joined.end_with_keeper(stopping)
     guard = MemoryGuard(pages, lambda: pages.statistics().bytes, lambda: _share(settings, joined), lambda: 0, look)
     work = (follower.run(), reporter.run(lambda: edge.connections), guard.run())
     async with background(keep_time(clock), *work):

@@ -243,6 +243,24 @@ def test_pages_are_served_while_the_core_is_dead(several: FaztServer, tmp_path: 
         assert several.get("/", host=HOST).body == b"second"
 
 
+def test_nobody_is_left_behind_by_a_keeper_that_dies(several: FaztServer) -> None:
+    left = children(several.pid)
+    assert len(left) == WORKERS + 1
+    os.kill(several.pid, signal.SIGKILL)
+    several.stop()
+    until(lambda: not any("fazt" in command_of(pid) for pid in left))
+    several.start()
+    assert several.get("/", host=HOST).body == b"first"
+
+
+def test_a_hangup_is_for_the_core(several: FaztServer) -> None:
+    before = children(several.pid)
+    os.kill(several.pid, signal.SIGHUP)
+    time.sleep(0.3)
+    assert several.get("/api/echo", host=HOST).status == 200
+    assert children(several.pid) == before
+
+
 def test_a_stop_lets_requests_finish(several: FaztServer) -> None:
     with several.connection() as connection:
         connection.request("GET", "/api/slow", headers={"Host": HOST})
