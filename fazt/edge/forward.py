@@ -46,7 +46,6 @@ class CoreConnection(asyncio.Protocol):
         self.lost = False
         self.is_sent = True  # all of the request
         self.idle_since = 0.0
-        self._status = 0
         self._fields: Fields = []
         self._came = asyncio.Event()
         self._room = asyncio.Event()
@@ -172,9 +171,9 @@ class Forwarder:
     def _kept(self, scope: Any) -> CoreConnection | None:
         """Return a connection that was kept, for a request that may be sent again if it turns out to be closed."""
         now = asyncio.get_running_loop().time()
-        while self._idle:
+        while self._idle and _may_be_sent_twice(scope):
             connection = self._idle.pop()
-            if not connection.lost and now - connection.idle_since <= IDLE_S and _may_be_sent_twice(scope):
+            if not connection.lost and now - connection.idle_since <= IDLE_S:
                 return connection
             connection.close()
         return None
