@@ -116,7 +116,7 @@ class BackupCalls:
 
     async def send(self, caller: Admin, id: str) -> Response:
         """Send the file of a backup."""
-        _check_owner(caller)
+        check_owner(caller)
         found = await asyncio.to_thread(self._shelf.find, id)
         await self._note(caller, "backup.download", found.id)
         headers = {
@@ -154,7 +154,7 @@ class BackupCalls:
 
         The database as it was stays beside it. Where no server runs, whoever opens the database next finishes this.
         """
-        _check_owner(caller)
+        check_owner(caller)
         found = await asyncio.to_thread(self._shelf.find, id)
         async with self._one:
             await asyncio.to_thread(restoring.stage, found.path, self._database.path, body.passphrase)
@@ -179,7 +179,7 @@ class BackupCalls:
             log.warning("%s of %s was not written down: %s", action, subject, error.message)
 
 
-def _check_owner(caller: Principal) -> None:
+def check_owner(caller: Principal) -> None:
     """Let pass owners, and tokens, which owners made. Raises: Forbidden."""
     if caller.user is not None and not caller.owner:
         raise Forbidden("A backup holds the accounts of the owners too: only an owner may take or restore one.")

@@ -33,6 +33,7 @@ from fazt.api.protection import ProtectionCalls
 from fazt.api.publishing import Publisher
 from fazt.api.session import SessionCalls, SignInDesk
 from fazt.api.settings import SettingsCalls
+from fazt.api.site_restores import SiteRestores
 from fazt.api.sites import Sites
 from fazt.api.statistics import Statistics
 from fazt.api.status import Status
@@ -83,6 +84,7 @@ def make_resources(parts: Parts) -> Sequence[Resource]:
         JobCalls(database, functions.jobs.wake, functions.jobs.interrupt),
         CronCalls(database, functions.jobs.wake, functions.cron.wake),
         BackupCalls(database, parts.shelf, parts.restart),
+        SiteRestores(database, parts.shelf, publisher),
         SettingsCalls(database, parts.settings),
         ProtectionCalls(database, hosting, passwords),
         Events(database, parts.pages, parts.connections, parts.history),

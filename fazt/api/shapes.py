@@ -882,6 +882,13 @@ class PrunedBackups(TypedDict):
     freed_bytes: int
 
 
+class RestoredSite(Deployed):
+    """A site that was brought back: `from_version` is its version in the backup, `keys` null: its data stayed."""
+
+    from_version: str
+    keys: int | None
+
+
 class Restoring(TypedDict):
     """The backup that takes the place of the database, at once where the server starts anew."""
 

@@ -23,7 +23,7 @@ from fazt import __version__
 from fazt.backups import contents, file
 from fazt.backups.file import Header, Progress
 from fazt.errors import BackupRefused, NotFound, StorageFull, StoreError
-from fazt.store import faults, snapshot
+from fazt.store import faults, key_file, snapshot
 from fazt.store.clock import now_ms
 from fazt.store.room import FLOOR_BYTES
 
@@ -185,6 +185,21 @@ class Shelf:
         proof = Proof(now_ms(), boot is not None, failed)
         self._write_proof(backup, proof)
         return proof
+
+    @contextmanager
+    def unpacked(self, backup: Backup, passphrase: str | None) -> Iterator[Path]:
+        """Give the database of a backup, checked whole, with the key of its secrets beside it where that is here.
+
+        Blocks its thread. Raises: BackupRefused, StorageFull.
+        """
+        with self._workspace() as work:
+            copy = work / "data.db"
+            prove_file(backup.path, copy, passphrase, None)
+            id = contents.look(copy).key_id
+            key = None if id is None else key_file.find(self._database, id)
+            if key is not None:
+                key_file.put(copy, key)
+            yield copy
 
     def _write_proof(self, backup: Backup, proof: Proof) -> None:
         path = backup.path.with_suffix(PROOF)

@@ -185,19 +185,36 @@ def drill(
 
 @backup.command()
 @click.argument("which", metavar="BACKUP")
+@click.option("--site", metavar="SITE", help="Bring back this site alone, while all else goes on.")
+@click.option("--no-data", is_flag=True, help="With --site: its files, not its keys and values, variables and secrets.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @passphrase_option
 @server_options
-def restore(which: str, yes: bool, passphrase_path: str | None, db: str | None, remote: str | None) -> None:
+def restore(
+    which: str,
+    site: str | None,
+    no_data: bool,
+    yes: bool,
+    passphrase_path: str | None,
+    db: str | None,
+    remote: str | None,
+) -> None:
     """Put BACKUP, the id of one on the server or a file here, in the place of the database.
 
-    It is checked whole first. The database as it was is kept beside it. A server that runs starts anew.
+    It is checked whole first. The database as it was is kept beside it. A server that runs starts anew. With --site one
+    site comes back: its version of then goes live as a new one, its data replace those of now.
 
     \b
     Examples:
       fazt backup restore latest
       fazt backup restore /media/disk/fazt.fazt --yes
+      fazt backup restore latest --site blog
     """
+    if site is not None:
+        _restore_site(which, site, no_data, yes, passphrase_path, db, remote)
+        return
+    if no_data:
+        raise InvalidInput("--no-data goes with --site.")
     if remote_name(db, remote) is not None:
         _restore_there(which, yes, passphrase_path, db, remote)
         return
@@ -270,6 +287,22 @@ def remove(id: str, db: str | None, remote: str | None) -> None:
     with connect(db, remote) as client:
         client.ask("DELETE", "backups", id)
     click.echo(f"{id} is gone.")
+
+
+def _restore_site(
+    which: str, site: str, no_data: bool, yes: bool, passphrase_path: str | None, db: str | None, remote: str | None
+) -> None:
+    with connect(db, remote) as client:
+        found = client.ask("GET", "backups", which)
+        if not yes:
+            what = "its files" if no_data else "its files and its data"
+            click.confirm(f"Bring back {site} ({what}) from {found['id']}?", abort=True, err=True)
+        body = {"passphrase": _passphrase(passphrase_path) if found["encrypted"] else None, "data": not no_data}
+        done = _long(client, "POST", "backups", found["id"], "sites", site, body=body)
+    keys = "" if done["keys"] is None else f", {number(done['keys'], 'key')}"
+    click.echo(f"{site} is as it was in {found['id']}: {number(done['files'], 'file')}{keys}.")
+    undo = "nothing of its files differs" if done["unchanged"] else f"undo the files with: fazt rollback {site}"
+    click.secho(f"  version {done['version'][:8]}; {undo}", dim=True, err=True)
 
 
 def _restore_there(which: str, yes: bool, passphrase_path: str | None, db: str | None, remote: str | None) -> None:

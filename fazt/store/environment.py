@@ -4,6 +4,7 @@ Secrets are sealed here on their way in and opened on their way out. Rule: a lis
 adds a change of the kind `environment` under the site's name, since running functions have the old values.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import apsw
@@ -26,6 +27,7 @@ PUT = """
     INSERT INTO environment (site, name, value, secret, updated_at) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT (site, name) DO UPDATE SET value = excluded.value, updated_at = excluded.updated_at
 """
+REMOVE_ALL = "DELETE FROM environment WHERE site = ?"
 REMOVE = "DELETE FROM environment WHERE site = ? AND name = ? AND secret = ?"
 
 
@@ -68,6 +70,16 @@ def put(connection: apsw.Connection, site: str, name: str, value: bytes, secret:
     connection.execute(PUT, (owner.id, name, kept, int(secret), variable.updated_at))
     changes.add(connection, "environment", site)
     return variable
+
+
+def replace_all(connection: apsw.Connection, site: str, wanted: Sequence[Variable]) -> None:
+    """Let a site have exactly these from now on. Raises: SiteNotFound, SiteLocked, OverQuota, SecretsLocked."""
+    owner = sites.get(connection, site)
+    sites.check_unlocked(owner)
+    connection.execute(REMOVE_ALL, (owner.id,))
+    changes.add(connection, "environment", site)
+    for each in wanted:
+        put(connection, site, each.name, each.value or b"", each.secret)
 
 
 def remove(connection: apsw.Connection, site: str, name: str, secret: bool) -> None:

@@ -5,7 +5,7 @@ never used again. Rule: a row whose time is over is invisible at once to every f
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -119,6 +119,9 @@ class Total:
 
 
 DEFAULT_QUOTA = Quota()
+Kept = tuple[str, bytes, str, int | None]  # key, value, kind, expiry (ms)
+EXPORT = "SELECT key, value, kind, expires_at FROM kv WHERE site = ? ORDER BY key"
+REMOVE_ALL = "DELETE FROM kv WHERE site = ?"
 
 
 def find(connection: apsw.Connection, site_id: int, key: str, now: int) -> Entry | None:
@@ -307,6 +310,21 @@ def clear(connection: apsw.Connection, site_id: int, limit: int = SWEEP_ROWS) ->
     A site that is removed takes all of it along at once; to clear it before keeps other writes from waiting.
     """
     return _delete(connection, rows.fetch(connection, FIRST_ROWS, (site_id, limit)))
+
+
+def export(connection: apsw.Connection, site_id: int) -> Iterator[Kept]:
+    """Yield everything that a site keeps, in order of the keys."""
+    yield from connection.execute(EXPORT, (site_id,))
+
+
+def replace_all(connection: apsw.Connection, site_id: int, kept: Iterable[Kept]) -> int:
+    """Let a site keep exactly this from now on; return how many keys that are."""
+    connection.execute(REMOVE_ALL, (site_id,))
+    count = 0
+    for key, value, kind, expires_at in kept:
+        connection.execute(PUT, (site_id, key, value, kind, _next_version(connection, 1), expires_at))
+        count += 1
+    return count
 
 
 def conflict(key: str) -> KvConflict:

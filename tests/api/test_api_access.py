@@ -161,6 +161,7 @@ CALLS: list[tuple[str, str, Any, str, bool]] = [
     ("GET", "/api/jobs?site=other", None, "read", False),
     ("POST", "/api/jobs/nothing/retry", None, "admin", True),
     ("POST", "/api/jobs/nothing/cancel", None, "admin", True),
+    ("POST", "/api/backups/nothing/sites/blog", {}, "admin", False),
     ("GET", "/api/certificates", None, "read", False),
     ("POST", "/api/certificates", {"chain": "", "key": ""}, "admin", False),
     ("GET", "/api/certificates/1", None, "read", False),

@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import apsw
 import pytest
 from api_calls import Api
 
 from fazt.backups import file, restoring
+from fazt.store import environment, kv, sites, versions
 
 PASSPHRASE = "a long night of rain"
 
@@ -94,3 +96,75 @@ def test_backups_are_thinned_out(api: Api) -> None:
 def test_the_server_starts_anew_when_it_is_asked_to(api: Api) -> None:
     assert api.ask("POST", "/api/restart").json == {"restarting": True}
     assert api.restarts == 1
+
+
+def fill(api: Api, text: str, count: int) -> None:
+    """Let the blog have a page, a large file, keys, a variable and a secret; another site has its own."""
+    large = bytes(range(256)) * 3000 + text.encode()
+    api.deploy("blog", {"index.html": text.encode(), "large.bin": large})
+    api.ask("PUT", "/api/sites/blog/env/GREETING", {"value": text})
+    api.ask("PUT", "/api/sites/blog/secrets/PASSWORD", {"value": f"{text} secret"})
+    for number in range(count):
+        api.ask("PUT", f"/api/sites/blog/kv/key-{number}", {"value": text})
+    api.deploy("other", {"index.html": text.encode()})
+    api.ask("PUT", "/api/sites/other/kv/mine", {"value": text})
+
+
+def state(api: Api, site: str) -> object:
+    def look(connection: apsw.Connection) -> object:
+        found = sites.get(connection, site)
+        assert found.live_version is not None
+        files = {file.path: file.hash for file in versions.files(connection, found.live_version, None, -1)}
+        kept = [(key, value, kind) for key, value, kind, _ in kv.export(connection, found.id)]
+        variables = [(each.name, each.secret, each.value) for each in environment.load(connection, found.id)]
+        return files, kept, variables
+
+    return api.database.read_blocking(look)
+
+
+@pytest.mark.parametrize("passphrase", [None, PASSPHRASE])
+def test_one_site_comes_back_while_the_others_stay(api: Api, passphrase: str | None) -> None:
+    fill(api, "then", 30)
+    before = state(api, "blog")
+    made = api.ask("POST", "/api/backups", {"passphrase": passphrase}).json
+    fill(api, "now", 3)
+    api.ask("DELETE", "/api/sites/blog/kv/key-7")
+    api.ask("PUT", "/api/sites/blog/env/LATER", {"value": "x"})
+    now, other = state(api, "blog"), state(api, "other")
+    path = f"/api/backups/{made['id']}/sites/blog"
+    files = api.ask("POST", path, {"passphrase": passphrase, "data": False})
+    assert (files.status, files.json["keys"], files.json["files"]) == (200, None, 2)
+    assert state(api, "blog") == (before[0], now[1], now[2])  # type: ignore[index]
+    whole = api.ask("POST", path, {"passphrase": passphrase})
+    assert (whole.json["keys"], whole.json["unchanged"]) == (30, True)
+    assert state(api, "blog") == before
+    assert state(api, "other") == other
+    assert api.ask("PUT", "/api/sites/blog/live", {}).status == 200
+    assert state(api, "blog") == (now[0], before[1], before[2])  # type: ignore[index]
+    acts = [row["action"] for row in api.ask("GET", "/api/audit").json["items"]]
+    assert acts[:3] == ["site.rollback", "site.restore_data", "site.deploy"]
+    assert not [each for each in api.parts.shelf.folder.iterdir() if each.name.startswith(".work")]
+
+
+def test_a_site_that_was_removed_comes_back(api: Api) -> None:
+    fill(api, "then", 3)
+    before = state(api, "blog")
+    made = api.ask("POST", "/api/backups", {}).json
+    api.ask("DELETE", "/api/sites/blog")
+    api.runner.run(api.collector.collect())
+    done = api.ask("POST", f"/api/backups/{made['id']}/sites/blog", {})
+    assert (done.status, done.json["created"]) == (200, True)
+    assert state(api, "blog") == before
+
+
+def test_what_a_backup_does_not_have_cannot_come_back(api: Api) -> None:
+    api.ask("POST", "/api/sites", {"name": "empty"})
+    made = api.ask("POST", "/api/backups", {"passphrase": PASSPHRASE}).json
+    for site, body, code in [
+        ("nobody", {"passphrase": PASSPHRASE}, "not_found"),
+        ("empty", {"passphrase": PASSPHRASE}, "not_found"),
+        ("empty", {}, "backup_refused"),
+        ("empty", {"passphrase": "a long night of snow"}, "backup_refused"),
+    ]:
+        assert api.ask("POST", f"/api/backups/{made['id']}/sites/{site}", body).code == code
+    assert api.ask("POST", "/api/backups/nothing/sites/empty", {}).code == "not_found"

@@ -20,7 +20,9 @@ from fazt.store import sessions, users
 
 EVIL = "http://evil.localhost:4698"
 SAFE = ("GET", "HEAD")
-OWNERS_ALONE = ("/api/backups/nothing/content", "/api/backups/nothing/restore")  # they hold the accounts of the owners
+OWNERS_ALONE = tuple(  # they hold the accounts of the owners
+    f"/api/backups/nothing/{each}" for each in ("content", "restore", "sites/blog")
+)
 
 
 @dataclass(frozen=True, slots=True)
