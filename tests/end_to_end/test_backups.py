@@ -52,6 +52,23 @@ def test_a_running_server_is_restored_and_goes_on(server: FaztServer, tmp_path: 
     assert json.loads(server.cli("status", "--json").stdout)["pid"] == pid
 
 
+def test_one_site_comes_back_alone(server: FaztServer, tmp_path: Path) -> None:
+    deploy(server, tmp_path / "site", "old")
+    server.cli("kv", "blog", "set", "key", '"old"')
+    server.cli("backup", "create")
+    deploy(server, tmp_path / "site", "new")
+    server.cli("kv", "blog", "set", "key", '"new"')
+    server.cli("deploy", str(tmp_path / "site"), "--site", "other")
+    said = server.cli("backup", "restore", "latest", "--site", "blog", "--yes").stdout
+    assert "blog is as it was in" in said
+    assert "1 file, 1 key" in said
+    assert server.get("/", host="blog.localhost").body == b"old"
+    assert server.cli("kv", "blog", "get", "key").stdout.strip() == '"old"'
+    assert server.get("/", host="other.localhost").body == b"new"
+    refused = server.cli("backup", "restore", "latest", "--no-data", "--yes", check=False)
+    assert (refused.returncode, "--site" in refused.stderr) == (1, True)
+
+
 def test_an_encrypted_file_moves_a_server(server: FaztServer, tmp_path: Path) -> None:
     deploy(server, tmp_path / "site", "moved")
     out, secret = tmp_path / "moved.fazt", tmp_path / "passphrase"

@@ -243,6 +243,24 @@ def test_pages_are_served_while_the_core_is_dead(several: FaztServer, tmp_path: 
         assert several.get("/", host=HOST).body == b"second"
 
 
+def test_a_restore_starts_all_of_them_anew(several: FaztServer, tmp_path: Path) -> None:
+    several.cli("backup", "create")
+    deploy(several, tmp_path, "second")
+    pid, before = several.pid, set(children(several.pid))
+    several.cli("backup", "restore", "latest", "--yes")
+
+    def is_back() -> bool:
+        with contextlib.suppress(OSError):
+            return several.get("/", host=HOST).body == b"first"
+        return False
+
+    until(is_back)
+    until(lambda: len(workers_of(several)) == WORKERS)
+    assert several.pid == pid
+    assert not before & set(children(pid))
+    assert several.get("/api/echo", host=HOST).status == 200
+
+
 def test_nobody_is_left_behind_by_a_keeper_that_dies(several: FaztServer) -> None:
     left = children(several.pid)
     assert len(left) == WORKERS + 1
