@@ -40,7 +40,7 @@ def main() -> None:
             shelf = Shelf(path, Path(folder, "backups"))
             done = threading.Event()
             began = time.perf_counter()
-            thread = threading.Thread(target=lambda: (shelf.create(), done.set()))
+            thread = threading.Thread(target=make, args=(shelf, done))
             thread.start()
             times = write_until(database, site, done.is_set)
             thread.join()
@@ -49,6 +49,14 @@ def main() -> None:
         restoring.stage(shelf.find("latest").path, path)
         restoring.finish(path)
         print(f"restored, all of it checked, in {time.perf_counter() - began:.1f} s")
+
+
+def make(shelf: Shelf, done: threading.Event) -> None:
+    """Make a backup, and say when it is over."""
+    try:
+        shelf.create()
+    finally:
+        done.set()
 
 
 def fill(database: Database, mib: int) -> int:

@@ -7,7 +7,7 @@ each write (sqlite.org/c3ref/backup_finish.html).
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import apsw
@@ -38,7 +38,8 @@ def copy(source: Path, target: Path) -> None:
                     time.sleep(PAUSE_S)
             reader.execute("ROLLBACK")
             # What was written meanwhile is copied out of the WAL here: else the next write would have to do it.
-            checkpointer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            with suppress(apsw.BusyError):  # the writer does so in this very moment
+                checkpointer.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             schema.pragma(writer, "journal_mode = DELETE")
     except apsw.Error as error:
         raise faults.from_sqlite(error, target) from error

@@ -82,6 +82,27 @@ def test_what_is_in_it_is_of_one_moment(database: Database, shelf: Shelf, tmp_pa
         assert backup.header.sequence == last == highest == all_
 
 
+def test_a_writer_that_cuts_its_wal_at_the_end_of_a_copy_is_no_failure(
+    shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Busy:
+        """A connection that finds somebody else at it."""
+
+        tried = 0
+
+        def wal_checkpoint(self, **_: object) -> None:
+            Busy.tried += 1
+            raise apsw.BusyError("BusyError: database is locked")
+
+        def close(self) -> None:
+            """Close nothing."""
+
+    monkeypatch.setattr("fazt.store.schema.open_checkpointer", lambda _path: Busy())
+    made = shelf.create()
+    assert Busy.tried == 1
+    assert shelf.prove(made).failed is None
+
+
 def test_a_whole_backup_is_proven_with_a_server_on_it(shelf: Shelf) -> None:
     made = shelf.create()
     proof = shelf.prove(made, boot=boot.boot)
