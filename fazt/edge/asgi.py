@@ -57,7 +57,15 @@ def scope_of(exchange: Exchange, protocol: Connection, kind: str) -> dict[str, A
         "headers": head.fields,
         "client": (protocol.client_of(exchange), protocol.client_port if origin is None else origin.client_port),
         "server": (head.host, port),
-        "extensions": {"fazt": {"host": head.host, "peer_uid": protocol.peer_uid, "site": None, "page": None}},
+        "extensions": {
+            "fazt": {
+                "host": head.host,
+                "authority": head.raw_host,
+                "peer_uid": protocol.peer_uid,
+                "site": None,
+                "page": None,
+            }
+        },
     }
 
 
@@ -151,7 +159,7 @@ class HttpCall:
             if self.whole or (self.protocol.eof and exchange.end_told):
                 break  # whoever closes its half behind a request has most likely gone: it waits for no long answer
             await exchange.wait()
-        return {"type": "http.disconnect"}
+        return {"type": "http.disconnect", "fazt.reads_on": not exchange.disconnected}
 
     async def send(self, message: Message) -> None:
         """Take the next part of the answer; returns once the client has room for more."""

@@ -14,7 +14,7 @@ from typing import Any, cast
 import httptools
 
 from fazt.edge.asgi import Message
-from fazt.edge.relay import Origin, origin_field, without_relay
+from fazt.edge.relay import Origin, origin_field, relayed_target, without_relay
 from fazt.edge.request import Fields
 from fazt.errors import CoreUnavailable
 
@@ -45,6 +45,7 @@ class CoreConnection(asyncio.Protocol):
         self.waiting_bytes = 0
         self.lost = False
         self.is_sent = True  # all of the request
+        self.is_left = False  # by the client, which reads no answer
         self.idle_since = 0.0
         self._fields: Fields = []
         self._came = asyncio.Event()
@@ -128,6 +129,16 @@ class CoreConnection(asyncio.Protocol):
         if self.transport is not None:
             self.transport.write(data)
 
+    def end_sending(self) -> None:
+        """Tell the other side that no more comes; what it answers is still read."""
+        if self.transport is not None and not self.lost:
+            self.transport.write_eof()
+
+    def leave(self) -> None:
+        """End it, since nobody waits for the answer."""
+        self.is_left = True
+        self.close()
+
     def close(self) -> None:
         """End it."""
         if self.transport is not None:
@@ -162,6 +173,10 @@ class Forwarder:
         keep = False
         try:
             keep = await self._answer(connection, scope, send)
+        except _Lost:
+            if connection.is_left:
+                raise ConnectionResetError("the client went away") from None
+            raise
         finally:
             sending.cancel()
             with suppress(asyncio.CancelledError, _Lost):
@@ -193,12 +208,13 @@ class Forwarder:
         return connection
 
     async def _send_body(self, connection: CoreConnection, scope: Any, receive: Any) -> None:
-        """Send the body as it comes, then wait for the client to leave: then nobody needs the answer."""
+        """Send the body as it comes, then wait for the client to leave, which ends the request there too."""
         chunked = _is_chunked(scope)
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                connection.close()
+                connection.is_sent = False
+                (connection.end_sending if message["fazt.reads_on"] else connection.leave)()
                 return
             body, more = message.get("body", b""), message.get("more_body", False)
             if chunked:
@@ -233,6 +249,7 @@ def request_head(scope: Any) -> bytes:
     origin = Origin(client, client_port, scope["scheme"], scope["server"][1])
     fields: Sequence[tuple[bytes, bytes]] = without_relay(scope["headers"])
     target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+    target = relayed_target(target, scope["extensions"]["fazt"]["authority"], scope["headers"])
     lines = [b"%s %s HTTP/1.1\r\n" % (scope["method"].encode(), target)]
     lines += [b"%s: %s\r\n" % field for field in fields if field[0] not in HOP_BY_HOP and field[0] != b"expect"]
     if _is_chunked(scope):

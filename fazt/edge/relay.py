@@ -46,3 +46,11 @@ def take_origin(head: Head) -> Origin:
 def without_relay(fields: Fields) -> Fields:
     """Return the fields of a request without what only another edge may say."""
     return [field for field in fields if field[0] != FIELD]
+
+
+def relayed_target(target: bytes, authority: bytes, fields: Fields) -> bytes:
+    """Return the target of a request for an authority, which stands in it where another one stands in the Host field.
+
+    Both edges have to mean the same host (RFC 9112 3.2.2).
+    """
+    return target if (b"host", authority) in fields else b"http://" + authority + target

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import cast
 
 from fazt.edge.exchange import Connection, Exchange
-from fazt.edge.relay import Origin, origin_field, without_relay
+from fazt.edge.relay import Origin, origin_field, relayed_target, without_relay
 from fazt.errors import CoreUnavailable
 
 
@@ -46,6 +46,7 @@ class Tunnel(asyncio.Protocol):
         front = protocol.front
         origin = Origin(protocol.client_of(exchange), protocol.client_port, front.scheme, front.port)
         target = head.path + (b"?" + head.query if head.has_query else b"")
+        target = relayed_target(target, head.raw_host, head.fields)
         lines = [b"%s %s HTTP/1.1\r\n" % (head.method, target)]
         lines += [b"%s: %s\r\n" % field for field in without_relay(head.fields)]
         lines.append(b"%s: %s\r\n\r\n" % origin_field(origin))

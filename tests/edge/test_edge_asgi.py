@@ -50,7 +50,8 @@ def test_the_scope(edge: FakeEdge) -> None:
         (b"host", b"blog.example"), (b"x-name", b"\xe4"), (b"accept", b"a"), (b"accept", b"b"),
     ]  # fmt: skip
     assert (scope["client"], scope["server"], scope["root_path"]) == (("192.0.2.7", 50_000), ("blog.example", 4698), "")
-    assert scope["extensions"]["fazt"] == {"host": "blog.example", "peer_uid": None, "site": "blog", "page": None}
+    told = {"host": "blog.example", "authority": b"blog.example", "peer_uid": None, "site": "blog", "page": None}
+    assert scope["extensions"]["fazt"] == told
     _, _, records = edge.ring.since(0)
     assert [(record.site, record.path, record.status, record.hit) for record in records] == [
         ("blog", "/api/%C3%A4%2Fb", 200, False)
