@@ -260,6 +260,16 @@ class StoreBusy(StoreError):
     code = "store_busy"
 
 
+class StoreReplaced(StoreError):
+    """Another file has taken the place of the database that this process reads."""
+
+    status = 503
+    code = "store_replaced"
+
+    def __init__(self) -> None:
+        super().__init__("Another database has taken the place of this one; try again in a moment.")
+
+
 class StoreReadOnly(StoreError):
     """The database cannot be written; it can be read."""
 

@@ -23,7 +23,7 @@ from fazt.acme.proofs import CHALLENGES
 from fazt.api.history import RING_RECORDS
 from fazt.edge.forward import Forwarder
 from fazt.edge.listener import Edge
-from fazt.errors import FaztError
+from fazt.errors import FaztError, StoreReplaced
 from fazt.machine.memory import MemoryGuard, look
 from fazt.server.joined import Joined, map_word, take_flags, take_joined
 from fazt.server.making import make_hosting, make_limits, page_cache_bytes, read_settings
@@ -46,7 +46,9 @@ T = TypeVar("T")
 class Follower:
     """Follows what the core changes, before anything is answered that could be older."""
 
-    def __init__(self, pages: Pages, beside: Beside) -> None:
+    def __init__(self, pages: Pages, beside: Beside, stopping: asyncio.Event) -> None:
+        """`stopping` is set where the database is one that nobody writes any more."""
+        self._stopping = stopping
         self._pages = pages
         self._beside = beside
         self._task: asyncio.Task[None] | None = None
@@ -63,6 +65,9 @@ class Follower:
             word = self._pages.latest  # before the look: what is changed during it is looked for again
             await self._beside.catch_up()
             self._pages.caught_up(word)
+        except StoreReplaced:
+            self._stopping.set()
+            raise
         finally:
             self._task = None
 
@@ -106,7 +111,8 @@ async def _work(joined: Joined, beside: Beside) -> None:
     hosting = make_hosting(settings.now)
     clock, ring, pages = Clock(), AccessRing(RING_RECORDS), Pages(_share(settings, joined))
     pages.watch(map_word(joined.word))
-    follower = Follower(pages, beside)
+    stopping, hurrying = stop_signals()
+    follower = Follower(pages, beside, stopping)
     database.follow(partial(forget_pages, pages))
     spill = _make_spill(settings, joined, beside)
     resolver = Resolver(database, pages, spill, hosting)
@@ -131,7 +137,6 @@ async def _work(joined: Joined, beside: Beside) -> None:
     loop = asyncio.get_running_loop()
     database.follow(partial(_take_settings, loop, settings, beside))
     reporter = Reporter(os.getpid(), pages, ring, Path(joined.relay))
-    stopping, hurrying = stop_signals()
     joined.end_with_keeper(stopping)
     guard = MemoryGuard(pages, lambda: pages.statistics().bytes, lambda: _share(settings, joined), lambda: 0, look)
     work = (follower.run(), reporter.run(lambda: edge.connections), guard.run())

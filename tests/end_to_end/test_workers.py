@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import ssl
 import threading
 import time
@@ -259,6 +260,24 @@ def test_a_restore_starts_all_of_them_anew(several: FaztServer, tmp_path: Path) 
     assert several.pid == pid
     assert not before & set(children(pid))
     assert several.get("/api/echo", host=HOST).status == 200
+
+
+def test_a_core_alone_that_finishes_a_restore_takes_the_workers_along(several: FaztServer, tmp_path: Path) -> None:
+    backup = tmp_path / "before.db"
+    with (
+        contextlib.closing(sqlite3.connect(several.database)) as old,
+        contextlib.closing(sqlite3.connect(backup)) as to,
+    ):
+        old.backup(to)
+    deploy(several, tmp_path, "second")
+    before = set(workers_of(several))
+    backup.rename(f"{several.database}.restore")
+    os.kill(core_of(several), signal.SIGKILL)
+    until(lambda: len(set(workers_of(several)) - before) == WORKERS)
+    until(lambda: all(several.get("/", host=HOST).body == b"first" for _ in range(10)))
+    deploy(several, tmp_path, "third")
+    for _ in range(10):
+        assert several.get("/", host=HOST).body == b"third"
 
 
 def test_nobody_is_left_behind_by_a_keeper_that_dies(several: FaztServer) -> None:
