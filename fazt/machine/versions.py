@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,8 @@ KEPT = 3
 VERSION = re.compile(r"[0-9]+(\.[0-9]+)*((a|b|rc)[0-9]+)?(\.(post|dev)[0-9]+)?(\+[a-z0-9.]+)?")  # PEP 440, normalised
 WHEEL = re.compile(rf"fazt-(?P<version>{VERSION.pattern})-[^-]+-[^-]+-[^-]+\.whl")
 PIP_TIMEOUT_S = 600
+CUT_OFF_S = 60.0
+PAUSE_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,7 @@ class Versions:
             return there
         folder = self.folder(name)
         if folder.exists():  # an attempt that was cut off
-            shutil.rmtree(folder)
+            _remove(folder)
         self.prefix.mkdir(parents=True, exist_ok=True)
         _make_environment(folder, wheels, python)
         mark = {"version": version, "digest": digest, "python": sys.version.split()[0]}
@@ -121,6 +124,21 @@ class Versions:
             (self.folder(name) / MARK).unlink()  # first: half a version does not count
             shutil.rmtree(self.folder(name))
         return removed
+
+
+def _remove(folder: Path) -> None:
+    """Remove what an attempt left that was cut off; a program that it had started may still be writing there.
+
+    Raises: OSError where it does not end.
+    """
+    until = time.monotonic() + CUT_OFF_S
+    while folder.exists():
+        try:
+            shutil.rmtree(folder)
+        except OSError:  # a file came while its folder was emptied
+            if time.monotonic() > until:
+                raise
+        time.sleep(PAUSE_S)  # what is made anew by then is removed again
 
 
 def read_wheels(wheels: Path) -> tuple[str, str]:
