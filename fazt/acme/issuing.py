@@ -6,10 +6,11 @@ each time, also over a restart. Trouble is told to the owner and never stops the
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Never
+from typing import TYPE_CHECKING, Never, ParamSpec, TypeVar, cast
 
 import apsw
 
@@ -17,7 +18,7 @@ from fazt.acme.renewal import HOUR_MS, next_try_at
 from fazt.acme.showing import DnsChoice, Showing
 from fazt.acme.wanted import Due, Wanted, survey, to_ask
 from fazt.clock import Clock, keep_looking
-from fazt.errors import Conflict, FaztError
+from fazt.errors import Conflict, FaztError, StoreError
 from fazt.sites.hosting import Hosting
 from fazt.store import acme, certificates
 from fazt.store.acme import Order, Renewal
@@ -29,10 +30,15 @@ if TYPE_CHECKING:
     from fazt.acme.authority import Authority
 
 log = logging.getLogger("fazt.acme")
+P = ParamSpec("P")
+T = TypeVar("T")
 AT_ONCE = 4
 LONGEST_MS = 12 * HOUR_MS  # until it is looked again
 QUIET_MS = 2000  # after a change: a deploy makes several
 TELL_AFTER = 3  # failures in a row
+STORE_PAUSE_S = 5.0
+STOPPED_MS = 60_000  # in a read-only time
+CUT_OFF = "The order was cut off."
 WAKES = ("site", "domain", certificates.KIND)
 DNS = "dns-01"
 
@@ -89,6 +95,8 @@ class Issuing:
         self._waking = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._under_way: set[Wanted] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._places = asyncio.Semaphore(AT_ONCE)
         database.follow(self._follow)
 
     async def work(self) -> Never:
@@ -105,20 +113,24 @@ class Issuing:
                 self._loop.call_soon_threadsafe(self._loop.call_later, QUIET_MS / 1000, self.wake)
 
     async def look(self) -> int | None:
-        """Order what is due; return when to look again."""
+        """Begin what is due, without waiting for its end; return when to look again."""
         choice = self._choose()
         if not choice.active:
             return None
-        states = await self.states()
+        if self._database.is_writing_stopped:  # what an authority gives could not be kept
+            return self._clock.now_ms() + STOPPED_MS
+        states = [each for each in await self.states() if not each.under_way]
         now = self._clock.now_ms()
-        due = [each for each in states if _at(each) <= now]
-        places = asyncio.Semaphore(AT_ONCE)
-        await asyncio.gather(*(self._in_turn(places, choice, each) for each in due))
+        for each in states:
+            if _at(each) <= now:
+                self._begin(choice, each)
         asked = await self._ask_when(choice, to_ask([each.due for each in states]))
-        if due:
-            states = await self.states()
-        later = [max(_at(each), now + QUIET_MS) for each in states]
-        return min([now + LONGEST_MS, *later, *asked])
+        return min([now + LONGEST_MS, *(_at(each) for each in states if _at(each) > now), *asked])
+
+    async def settle(self) -> None:
+        """Wait until every order has ended that was begun."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def states(self) -> list[State]:
         """Return how all that is wanted stands; nothing where nothing is ordered."""
@@ -133,16 +145,36 @@ class Issuing:
         """The DNS records that the owner is asked to set, by name."""
         return dict(self._showing.records)
 
-    async def _in_turn(self, places: asyncio.Semaphore, choice: Choice, state: State) -> None:
-        async with places:
-            wanted = state.due.wanted
-            self._under_way.add(wanted)
-            try:
-                await self._order(choice, wanted)
-            except FaztError as error:
-                await self._failed(state, error.message)
-            finally:
-                self._under_way.discard(wanted)
+    def _begin(self, choice: Choice, state: State) -> None:
+        self._under_way.add(state.due.wanted)
+        task = self._loop.create_task(self._in_turn(choice, state))
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self.wake()
+
+    async def _in_turn(self, choice: Choice, state: State) -> None:
+        try:
+            async with self._places:
+                await self._try(choice, state)
+        except StoreError as error:  # nothing can be written down: then nothing was ordered either
+            log.warning("the certificate for %s has to wait: %s", state.due.wanted.names[0], error.message)
+            await asyncio.sleep(STORE_PAUSE_S)
+        except Exception:  # one bad order must not end all others
+            log.exception("the certificate for %s has to wait", state.due.wanted.names[0])
+            await asyncio.sleep(STORE_PAUSE_S)
+        finally:
+            self._under_way.discard(state.due.wanted)
+
+    async def _try(self, choice: Choice, state: State) -> None:
+        """Order once. It counts as failed before the authority is asked: whoever is cut off must not ask on and on."""
+        await self._note(state, CUT_OFF)
+        try:
+            await self._order(choice, state.due.wanted)
+        except FaztError as error:
+            await self._failed(state, error.message)
 
     async def _order(self, choice: Choice, wanted: Wanted) -> None:
         """Order one certificate and keep it. Raises: FaztError."""
@@ -150,7 +182,7 @@ class Issuing:
         if choice.public:
             await self._showing.check_addresses(wanted.names)
         kinds = (DNS,) if wanted.by_dns else choice.kinds
-        new = await asyncio.to_thread(self._order_blocking, choice, key, wanted.names, kinds)
+        new = await on_own_thread(self._order_blocking, choice, key, wanted.names, kinds)
         await self._database.write(_keep, new, wanted.names[0])
         log.info("a certificate for %s was issued by %s", ", ".join(wanted.names), new.issuer)
 
@@ -168,13 +200,18 @@ class Issuing:
         return await self._database.write(acme.add_account, directory, await asyncio.to_thread(_make_key))
 
     async def _failed(self, state: State, error: str) -> None:
+        name, failures = state.due.wanted.names[0], await self._note(state, error)
+        log.warning("no certificate for %s (attempt %d): %s", name, failures, error)
+        if failures == TELL_AFTER:
+            self._tell(f"No certificate for {name}", f"{error}\nfazt cert status says how it stands.")
+
+    async def _note(self, state: State, error: str) -> int:
+        """Write down that an order failed; return how often it did in a row."""
         name, now = state.due.wanted.names[0], self._clock.now_ms()
         failures = 1 + (0 if state.order is None else state.order.failures)
         order = Order(name, failures, now, next_try_at(name, now, failures, error), error)
         await self._database.write(acme.put_order, order)
-        log.warning("no certificate for %s (attempt %d): %s", name, failures, error)
-        if failures == TELL_AFTER:
-            self._tell(f"No certificate for {name}", f"{error}\nfazt cert status says how it stands.")
+        return failures
 
     async def _ask_when(self, choice: Choice, present: Sequence[Certificate]) -> list[int]:
         """Ask when certificates are best renewed (RFC 9773), where that is due; return when to ask again."""
@@ -183,7 +220,7 @@ class Issuing:
         to_ask = [each for each in present if known.get(each.fingerprint, 0) <= now]
         if to_ask:
             key = await self._account(choice.directory)
-            for renewal in await asyncio.to_thread(self._ask_blocking, choice, key, to_ask):
+            for renewal in await on_own_thread(self._ask_blocking, choice, key, to_ask):
                 await self._database.write(acme.put_renewal, renewal)
                 known[renewal.fingerprint] = renewal.ask_at
         return [known[each.fingerprint] for each in present if each.fingerprint in known]
@@ -208,6 +245,32 @@ class Issuing:
         return found + [
             Renewal(each.fingerprint, 0, now + HOUR_MS) for each in present if each.fingerprint not in asked
         ]
+
+
+async def on_own_thread(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Run a function on a thread of its own, which a server that stops does not wait for: it asks others, slowly."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if done.done():  # nobody waits any more
+            return
+        if error is None:
+            done.set_result(cast("T", result))
+        else:
+            done.set_exception(error)
+
+    def run() -> None:
+        result, failed = None, None
+        try:
+            result = function(*args, **kwargs)
+        except BaseException as error:
+            failed = error
+        with suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(settle, result, failed)
+
+    threading.Thread(target=run, name="fazt-acme", daemon=True).start()
+    return await done
 
 
 def _at(state: State) -> int:

@@ -1,15 +1,18 @@
 """The one who orders, with Pebble as the authority: the DNS for a wildcard, failures that wait, who is told."""
 
 import asyncio
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pebble
 import pytest
+from made_certificates import make_certificate
 from pebble import Pebble
 
 from fazt.acme.dns import zone
-from fazt.acme.issuing import TELL_AFTER, Choice, Issuing
+from fazt.acme.issuing import CUT_OFF, TELL_AFTER, Choice, Issuing
 from fazt.acme.proofs import Proofs
 from fazt.acme.renewal import HOUR_MS
 from fazt.acme.showing import DnsChoice, Showing
@@ -67,6 +70,12 @@ class Orderer:
             lambda title, text: self.told.append((title, text)),
         )
 
+    async def look(self) -> int | None:
+        """Begin what is due, and wait until it has ended."""
+        again = await self.issuing.look()
+        await self.issuing.settle()
+        return again
+
     def names(self) -> set[tuple[str, ...]]:
         return {each.names for each in self.database.read_blocking(certificates.list_page, None, 100)}
 
@@ -82,12 +91,12 @@ def test_a_wildcard_by_a_program_that_writes_records(
 
     async def scenario() -> None:
         found = Orderer(database, authority, dns=DnsChoice("program"))
-        again = await found.issuing.look()
+        again = await found.look()
         assert found.names() == {(f"*.{DOMAIN}", DOMAIN)}
         assert again is not None
         assert again >= found.clock.now
         assert {each.due.wanted.names for each in await found.issuing.states()} == {(DOMAIN, f"*.{DOMAIN}")}
-        await found.issuing.look()  # nothing is due any more
+        await found.look()  # nothing is due any more
         assert len(found.names()) == 1
 
     asyncio.run(scenario())
@@ -101,13 +110,13 @@ def test_a_failed_order_waits_longer_each_time_and_is_told(database: Database, a
         pauses = []
         for attempt in range(1, TELL_AFTER + 1):
             assert not found.told
-            await found.issuing.look()
+            await found.look()
             orders = database.read_blocking(acme.list_orders)
             assert len(orders) == 5
             assert {order.failures for order in orders} == {attempt}
             assert all("could not be proven" in order.error for order in orders)
             found.clock.now += 60_000
-            await found.issuing.look()  # too soon: nothing is tried
+            await found.look()  # too soon: nothing is tried
             assert {order.failures for order in database.read_blocking(acme.list_orders)} == {attempt}
             latest = max(order.next_at for order in orders)
             pauses.append(latest - found.clock.now)
@@ -137,7 +146,7 @@ def test_a_failed_order_waits_longer_each_time_and_is_told(database: Database, a
 def test_what_goes_wrong_is_said(database: Database, authority: Pebble, changed: dict[str, Any], words: str) -> None:
     async def scenario() -> None:
         found = Orderer(database, authority, **changed)
-        await found.issuing.look()
+        await found.look()
         orders = {order.name: order for order in database.read_blocking(acme.list_orders)}
         if changed.get("public"):
             assert not orders  # .example is a name that no public authority signs
@@ -150,7 +159,7 @@ def test_what_goes_wrong_is_said(database: Database, authority: Pebble, changed:
 def test_nothing_is_ordered_where_it_is_switched_off(database: Database, authority: Pebble) -> None:
     async def scenario() -> None:
         found = Orderer(database, authority, active=False)
-        assert await found.issuing.look() is None
+        assert await found.look() is None
         assert await found.issuing.states() == []
         assert not database.read_blocking(acme.list_orders)
 
@@ -159,9 +168,9 @@ def test_nothing_is_ordered_where_it_is_switched_off(database: Database, authori
 
 def test_the_key_of_an_account_is_kept_sealed(database: Database, authority: Pebble) -> None:
     async def scenario() -> None:
-        await Orderer(database, authority).issuing.look()
+        await Orderer(database, authority).look()
         first = database.read_blocking(acme.find_account, authority.directory)
-        await Orderer(database, authority).issuing.look()
+        await Orderer(database, authority).look()
         assert database.read_blocking(acme.find_account, authority.directory) == first
         assert first is not None
         assert first.startswith(b"-----BEGIN PRIVATE KEY-----")
@@ -169,3 +178,67 @@ def test_the_key_of_an_account_is_kept_sealed(database: Database, authority: Peb
     asyncio.run(scenario())
     stored = b"".join(path.read_bytes() for path in database.path.parent.glob("data.db*") if path.is_file())
     assert b"PRIVATE KEY" not in stored
+
+
+def test_a_slow_order_holds_up_no_other_and_no_stop(
+    database: Database, authority: Pebble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    class Slow:
+        def __init__(self, *_: object) -> None:
+            """Take any account."""
+
+        def order(self, names: Sequence[str], *_: object) -> tuple[bytes, bytes]:
+            if names[0] == DOMAIN:
+                released.wait(60)
+            return make_certificate(*names)
+
+        def renewal(self, _: bytes) -> tuple[None, int]:
+            return None, 1 << 50
+
+        def close(self) -> None:
+            """End nothing."""
+
+    monkeypatch.setattr("fazt.acme.issuing._authority", lambda *_: Slow())
+
+    async def scenario() -> None:
+        found = Orderer(database, authority)
+        assert await found.issuing.look() is not None
+        while len(found.names()) < 4:  # all but the slow one
+            await asyncio.sleep(0.01)
+        database.write_blocking(sites.create, "blog")
+        await found.issuing.look()
+        while (f"blog.{DOMAIN}",) not in found.names():
+            await asyncio.sleep(0.01)
+        slow = next(each for each in await found.issuing.states() if each.due.wanted.names == (DOMAIN,))
+        assert slow.under_way
+        # It counts as failed until it succeeds: whoever is killed now waits before the authority is asked again.
+        assert slow.order is not None
+        assert (slow.order.failures, slow.order.error) == (1, CUT_OFF)
+        assert slow.order.next_at > found.clock.now
+
+    began = time.monotonic()
+    asyncio.run(asyncio.wait_for(scenario(), 20))
+    assert time.monotonic() - began < 15  # the loop ended although the slow order has not
+    released.set()
+
+
+def test_nothing_is_ordered_where_nothing_can_be_kept(
+    database: Database, authority: Pebble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("the authority was asked")
+
+    monkeypatch.setattr("fazt.acme.issuing._authority", refuse)
+    monkeypatch.setattr("fazt.acme.issuing.STORE_PAUSE_S", 0.01)
+    database.stop_writing(True)
+
+    async def scenario() -> None:
+        found = Orderer(database, authority)
+        await found.look()
+        assert not found.told
+
+    asyncio.run(scenario())
+    database.stop_writing(False)
+    assert database.read_blocking(acme.list_orders) == []
