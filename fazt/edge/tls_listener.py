@@ -19,6 +19,7 @@ from aiofastnet import Transport, connect_accepted_socket
 from fazt.edge.client_hello import MAX_HELLO_BYTES, Hello, NotTls, read_hello
 from fazt.edge.parts import Front, Parts, neighbourhood
 from fazt.edge.protocol import HttpProtocol
+from fazt.errors import FaztError
 
 log = logging.getLogger("fazt.edge")
 # (host, protocols by ALPN) -> what TLS is begun with; None: nobody has a certificate for that name
@@ -117,6 +118,9 @@ class TlsListener:
             _refuse(opened, PLAIN_HTTP)
         except (OSError, TimeoutError) as error:  # of the handshake too: ssl.SSLError is an OSError
             log.debug("a TLS connection did not come about: %s", error)
+            opened.close()
+        except FaztError as error:  # the certificate could not be looked up
+            log.warning("a TLS connection could not be begun: %s", error.message)
             opened.close()
         except BaseException:
             opened.close()

@@ -22,6 +22,7 @@ from fazt._speedups.statistics import AccessRing
 from fazt.edge.limits import Limits
 from fazt.edge.listener import Edge
 from fazt.edge.tls_listener import UNRECOGNIZED_NAME
+from fazt.errors import StoreError
 
 HOSTS = ("blog.example.org", "shop.example.org")
 LARGE = bytes(range(256)) * 20_000
@@ -42,6 +43,8 @@ class Server:
         self.resolved = 0
 
     async def choose(self, host: str, protocols: Sequence[bytes]) -> ssl.SSLContext | None:
+        if host == "broken.example.org":
+            raise StoreError("The store is away.")
         self.hellos.append((host, protocols))
         return self.contexts.get(host)
 
@@ -322,6 +325,17 @@ def test_clients_that_leave_fill_no_log(tmp_path: Path, caplog: pytest.LogCaptur
     with caplog.at_level(logging.INFO):
         run(scenario)
     assert not caplog.records
+
+
+def test_a_store_that_fails_is_said_in_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with serving(tmp_path) as server:
+            assert await server.send(hello("broken.example.org")) == b""
+            await asyncio.sleep(0.02)
+
+    run(scenario)
+    (said,) = caplog.records
+    assert (said.getMessage(), said.exc_info) == ("a TLS connection could not be begun: The store is away.", None)
 
 
 def test_a_challenge_ends_behind_its_handshake(tmp_path: Path) -> None:
