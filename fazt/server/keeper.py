@@ -19,7 +19,7 @@ from pathlib import Path
 import orjson
 
 from fazt.edge.listener import BACKLOG, bind
-from fazt.machine.sockets import take_sockets
+from fazt.server.handed_over import take_handed_over
 from fazt.server.joined import AGAIN, FLAGS_VARIABLE, Joined, make_word, relay_path
 from fazt.server.making import workers_of
 from fazt.settings import Settings, listen_address
@@ -28,7 +28,6 @@ log = logging.getLogger("fazt.server")
 FAILED = 1
 PAUSES_S = (0.0, 0.2, 1.0, 5.0)  # before a process is started again, by how often it ended in a row
 SOUND_S = 30.0  # after which an end is not one in a row
-HTTP_SOCKET = "http"
 SERVE = [sys.executable, "-m", "fazt", "serve"]
 WORK = [sys.executable, "-m", "fazt.server.worker"]
 
@@ -56,10 +55,7 @@ class Sockets:
     @classmethod
     def open(cls, settings: Settings, workers: int) -> "Sockets":
         """Take what a supervisor handed over, which all workers share, else give each its own. Raises: ListenError."""
-        handed = take_sockets().get(HTTP_SOCKET, [])
-        secure_port = listen_address(settings.https)[1] if settings.https else 0
-        secure = [each for each in handed if each.getsockname()[1] == secure_port]
-        plain = [each for each in handed if each not in secure]
+        plain, secure = take_handed_over(settings)
         return cls(
             [plain] * workers if plain else _bind(settings.http, "--http", workers),
             [secure] * workers if secure else _bind(settings.https, "--https", workers),

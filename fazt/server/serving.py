@@ -8,8 +8,7 @@ import asyncio
 import gc
 import logging
 import os
-import socket
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -26,9 +25,9 @@ from fazt.api.routing import at_first_request, by_door
 from fazt.backups.boot import is_rehearsal
 from fazt.edge.listener import Edge
 from fazt.functions.allowance import allowance_of
-from fazt.machine.sockets import take_sockets
 from fazt.machine.supervisor import Supervisor
 from fazt.server.functions import make_functions
+from fazt.server.handed_over import take_handed_over
 from fazt.server.joined import Joined, Word
 from fazt.server.making import (
     functions_memory_bytes,
@@ -65,7 +64,6 @@ from fazt.tls.contexts import Contexts
 
 log = logging.getLogger("fazt.server")
 CORE_PAGES_BYTES = 1 << 20
-HTTP_SOCKET = "http"  # what fazt.socket calls its ports
 
 
 def run(
@@ -236,12 +234,7 @@ def _tell_of_lost(parts: Parts) -> None:
 
 async def _listen(edge: Edge, settings: Settings, contexts: Contexts | None) -> None:
     """Listen on the sockets that a supervisor handed over, else where the settings say. Raises: ListenError."""
-    sockets = take_sockets()
-    opened = sockets.pop(HTTP_SOCKET, [])
-    for name in sockets:
-        log.warning("sockets named %r were handed over, which nothing here answers on", name)
-    secure = [] if contexts is None else _at_port(opened, listen_address(settings.https)[1])
-    plain = [each for each in opened if each not in secure]
+    plain, secure = take_handed_over(settings)
     for each in plain:
         await edge.listen_socket(each)
     if not plain:
@@ -252,10 +245,6 @@ async def _listen(edge: Edge, settings: Settings, contexts: Contexts | None) -> 
         edge.listen_tls_socket(each, contexts.choose)
     if not secure:
         await edge.listen_tls(*listen_address(settings.https), contexts.choose)
-
-
-def _at_port(sockets: Sequence[socket.socket], port: int) -> list[socket.socket]:
-    return [each for each in sockets if each.getsockname()[1] == port]
 
 
 def _setup_link(parts: Parts) -> str | None:
