@@ -7,6 +7,8 @@ Rule: a report is believed of a worker alone; the socket that it comes by is thi
 import asyncio
 import base64
 import logging
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +18,7 @@ from fazt._speedups.pages import CacheStatistics, Pages
 from fazt._speedups.statistics import AccessRecord, AccessRing, Counters
 from fazt.edge.forward import CoreConnection
 from fazt.edge.relay import REPORT, Origin, origin_field
+from fazt.errors import FaztError, RemoteError
 from fazt.store.clock import now_ms
 
 log = logging.getLogger("fazt.server")
@@ -29,6 +32,7 @@ class Worker(NamedTuple):
     """A worker as it last reported."""
 
     pid: int
+    number: int  # of its last report
     connections: int
     cache: CacheStatistics
     at_ms: int
@@ -40,13 +44,13 @@ class Reports:
     def __init__(self, pages: Pages, ring: AccessRing) -> None:
         self._pages = pages
         self._ring = ring
-        self._workers: dict[int, Worker] = {}
+        self._workers: dict[str, Worker] = {}  # by an id of its own: the number of a process may come again
 
     @property
     def workers(self) -> list[Worker]:
         """The workers that have reported lately."""
         since = now_ms() - STALE_MS
-        self._workers = {pid: each for pid, each in self._workers.items() if each.at_ms >= since}
+        self._workers = {id: each for id, each in self._workers.items() if each.at_ms >= since}
         return list(self._workers.values())
 
     @property
@@ -71,10 +75,13 @@ class Reports:
         await send({"type": "http.response.body", "body": b""})
 
     def take(self, report: Any) -> None:
-        """Add what a worker reports."""
-        self._workers[report["pid"]] = Worker(
-            report["pid"], report["connections"], CacheStatistics(*report["cache"]), now_ms()
+        """Add what a worker reports; one that comes again, since its answer was lost, counts once."""
+        before = self._workers.get(report["id"])
+        self._workers[report["id"]] = Worker(
+            report["pid"], report["number"], report["connections"], CacheStatistics(*report["cache"]), now_ms()
         )
+        if before is not None and report["number"] <= before.number:
+            return
         for name, *counts, statuses, latency in report["sites"]:
             counters = (*counts, tuple(statuses), base64.b64decode(latency))
             self._pages.site(name).merge(Counters(*counters))
@@ -91,38 +98,43 @@ class Reporter:
         self._ring = ring
         self._relay = str(relay)
         self._position = 0
+        self._id = secrets.token_hex(8)
+        self._number = 0
+        self._untaken: bytes | None = None  # a report that the core has not taken for certain
 
-    async def run(self, connections: Any) -> None:
+    async def run(self, connections: Callable[[], int]) -> None:
         """Report every second, until the task is cancelled."""
         while True:
             await asyncio.sleep(REPORT_S)
             await self.report(connections())
 
     async def report(self, connections: int) -> None:
-        """Report once; what the core does not take now is told again the next time, but for single requests."""
-        taken = [(state, state.take()) for state in self._pages.sites()]
-        counted = [(state, counters) for state, counters in taken if counters is not None]
+        """Report what is new, behind what the core has not taken yet; until then it stays in the counters."""
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                if self._untaken is not None:
+                    await self._send(self._untaken)
+                self._untaken = self._make(connections)
+                await self._send(self._untaken)
+                self._untaken = None
+        except (FaztError, OSError, TimeoutError) as error:
+            log.debug("the core takes no report: %s", error)
+
+    def _make(self, connections: int) -> bytes:
+        self._number += 1
+        taken = [(state.name, state.take()) for state in self._pages.sites()]
         self._position, _, records = self._ring.since(self._position, MOST_RECORDS)
-        sites = [
-            [state.name, *counters[:5], [*counters.statuses], base64.b64encode(counters.latency).decode()]
-            for state, counters in counted
-        ]
-        body = orjson.dumps(
+        return orjson.dumps(
             {
+                "id": self._id,
                 "pid": self._pid,
+                "number": self._number,
                 "connections": connections,
                 "cache": [*self._pages.statistics()],
-                "sites": sites,
+                "sites": [_counted(name, counters) for name, counters in taken if counters is not None],
                 "records": [[*record] for record in records],
             }
         )
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                await self._send(body)
-        except (OSError, TimeoutError, RuntimeError) as error:
-            log.debug("the core takes no report: %s", error)
-            for state, counters in counted:
-                state.merge(counters)
 
     async def _send(self, body: bytes) -> None:
         loop = asyncio.get_running_loop()
@@ -133,6 +145,10 @@ class Reporter:
             connection.write_now(head % (len(body), name, value) + body)
             event = await connection.next_event()
             if event["type"] != "head" or event["status"] != 204:
-                raise RuntimeError(f"the core answers {event}")
+                raise RemoteError(f"The core answers a report with {event}.")
         finally:
             connection.close()
+
+
+def _counted(name: str, counters: Counters) -> list[object]:
+    return [name, *counters[:5], [*counters.statuses], base64.b64encode(counters.latency).decode()]

@@ -52,10 +52,12 @@ class Follower:
         self._pages = pages
         self._beside = beside
         self._task: asyncio.Task[None] | None = None
+        self._followed = -1
 
     async def catch_up(self) -> None:
-        """Come back when everything is followed that was changed before the call."""
-        while self._pages.is_behind:
+        """Come back when everything is followed that was changed before the call; nothing later is waited for."""
+        wanted = self._pages.latest
+        while self._followed < wanted:
             if self._task is None:
                 self._task = asyncio.ensure_future(self._follow())
             await asyncio.shield(self._task)
@@ -65,6 +67,7 @@ class Follower:
             word = self._pages.latest  # before the look: what is changed during it is looked for again
             await self._beside.catch_up()
             self._pages.caught_up(word)
+            self._followed = word
         except StoreReplaced:
             self._stopping.set()
             raise
