@@ -20,7 +20,7 @@ from loopback import FaztServer, free_port, run_cli
 from fazt._speedups.pages import Pages
 from fazt.errors import InvalidInput, ListenError, StoreBusy
 from fazt.server.alone import open_api
-from fazt.server.making import make_hosting, make_limits, make_spill, page_cache_bytes
+from fazt.server.making import make_hosting, make_limits, make_spill, page_cache_bytes, remove_spills
 from fazt.server.running import forget_pages
 from fazt.server.serving import run
 from fazt.settings import Settings, listen_address, memory_limit_bytes, public_url
@@ -196,6 +196,24 @@ def test_the_spill_cache_lies_beside_the_database(tmp_path: Path) -> None:
     assert spill.statistics().max_bytes == 5
     spill.close()
     database.close()
+
+
+def test_spill_caches_of_workers_that_are_no_more_are_removed(tmp_path: Path) -> None:
+    for name in (
+        "data.db.cache",
+        "data.db.cache-1",
+        "data.db.cache-2",
+        "data.db.cache-10",
+        "data.db.cache-x",
+        "o.db.cache-9",
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").touch()
+    remove_spills(tmp_path / "data.db", 2)
+    left = ["data.db.cache", "data.db.cache-1", "data.db.cache-2", "data.db.cache-x", "o.db.cache-9"]
+    assert sorted(each.name for each in tmp_path.iterdir()) == left
+    remove_spills(tmp_path / "data.db", 0)
+    assert sorted(each.name for each in tmp_path.iterdir()) == [left[0], *left[3:]]
 
 
 def test_a_server_stops_clean(server: FaztServer, tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
 """The parts of a server that take their bounds and their places from its settings."""
 
+import glob
 import os
+import shutil
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 
 from fazt._speedups.pages import Pages
 from fazt.acme.issuing import Choice, Issuing
@@ -83,6 +86,19 @@ def make_spill(settings: Settings, database: Database) -> Spill:
     """Return the spill cache, which lies beside the database."""
     folder = database.path.with_name(f"{database.path.name}.cache")
     return Spill(folder, settings.spill_cache_bytes, database)
+
+
+def spill_folder(database: Path, number: int) -> Path:
+    """Return the folder of the spill cache of a worker."""
+    return database.with_name(f"{database.name}.cache-{number}")
+
+
+def remove_spills(database: Path, workers: int) -> None:
+    """Remove the spill caches of workers that there are no more; what is in them is in the database too."""
+    for folder in database.parent.glob(f"{glob.escape(database.name)}.cache-*"):
+        number = folder.name.rpartition("-")[2]
+        if number.isdecimal() and int(number) > workers:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def make_limits(settings: Settings) -> Limits:

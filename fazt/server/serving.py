@@ -39,6 +39,7 @@ from fazt.server.making import (
     make_spill,
     page_cache_bytes,
     read_settings,
+    remove_spills,
     workers_of,
 )
 from fazt.server.network import make_api, make_network
@@ -85,7 +86,9 @@ def run(
     errors = ErrorLog()
     with logging_to(errors), closing(Database.open(path)) as database:
         settings = read_settings(database, flags)
-        if joined is not None or workers_of(settings.now) == 1:
+        workers = workers_of(settings.now)
+        remove_spills(database.path, workers if workers > 1 else 0)
+        if joined is not None or workers == 1:
             return _run(settings, database, errors, on_ready, joined)
     # Only who has workers loads what it takes.
     from fazt.server.keeper import keep

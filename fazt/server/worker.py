@@ -26,9 +26,18 @@ from fazt.edge.listener import Edge
 from fazt.errors import FaztError, StoreReplaced
 from fazt.machine.memory import MemoryGuard, look
 from fazt.server.joined import Joined, map_word, take_flags, take_joined
-from fazt.server.making import make_hosting, make_limits, page_cache_bytes, read_settings
+from fazt.server.making import make_hosting, make_limits, page_cache_bytes, read_settings, spill_folder
 from fazt.server.reports import Reporter
-from fazt.server.running import background, forget_pages, keep_time, settle_edge, stop_edge, stop_signals, until_first
+from fazt.server.running import (
+    CACHE,
+    background,
+    forget_pages,
+    keep_time,
+    settle_edge,
+    stop_edge,
+    stop_signals,
+    until_first,
+)
 from fazt.settings import LiveSettings
 from fazt.sites.resolve import Resolver
 from fazt.sites.spill import Spill
@@ -139,6 +148,7 @@ async def _work(joined: Joined, beside: Beside) -> None:
     settings.follow(settle)
     loop = asyncio.get_running_loop()
     database.follow(partial(_take_settings, loop, settings, beside))
+    database.follow(partial(_clear_spill, loop, spill))
     reporter = Reporter(os.getpid(), pages, ring, Path(joined.relay))
     joined.end_with_keeper(stopping)
     guard = MemoryGuard(pages, lambda: pages.statistics().bytes, lambda: _share(settings, joined), lambda: 0, look)
@@ -166,9 +176,11 @@ def _share(settings: LiveSettings, joined: Joined) -> int:
 
 def _make_spill(settings: LiveSettings, joined: Joined, beside: Beside) -> Spill:
     """Return a spill cache of this worker's own."""
-    path = beside.database.path
-    folder = path.with_name(f"{path.name}.cache-{joined.number}")
-    return Spill(folder, settings.now.spill_cache_bytes // joined.workers, beside.database)
+    return Spill(
+        spill_folder(beside.database.path, joined.number),
+        settings.now.spill_cache_bytes // joined.workers,
+        beside.database,
+    )
 
 
 def _unless_challenge(resolve: Callable[..., Awaitable[Page | None]]) -> Callable[..., Awaitable[Page | None]]:
@@ -189,6 +201,12 @@ def _take_settings(
     """Let changed settings count here too; called on the loop, behind the look that found them."""
     if any(change.kind == "setting" for change in changes):
         loop.create_task(_read_settings(settings, beside))
+
+
+def _clear_spill(loop: asyncio.AbstractEventLoop, spill: Spill, changes: Sequence[Change]) -> None:
+    """Empty the spill cache where the owner wants every cache to be empty."""
+    if any(change.kind == CACHE for change in changes):
+        loop.run_in_executor(None, spill.clear)
 
 
 async def _read_settings(settings: LiveSettings, beside: Beside) -> None:
