@@ -46,6 +46,7 @@ class CoreConnection(asyncio.Protocol):
         self.lost = False
         self.is_sent = True  # all of the request
         self.is_left = False  # by the client, which reads no answer
+        self.may_send = asyncio.Event()  # the body, which a client sends when it is told to
         self.idle_since = 0.0
         self._fields: Fields = []
         self._came = asyncio.Event()
@@ -168,6 +169,9 @@ class Forwarder:
     async def _exchange(self, connection: CoreConnection, scope: Any, receive: Any, send: Any) -> None:
         """Send a request and hand its answer back. Raises: _Closed where the other side answered nothing."""
         connection.is_sent = not _has_body(scope)
+        connection.may_send.clear()
+        if not _waits(scope):
+            connection.may_send.set()
         connection.write_now(request_head(scope))
         sending = asyncio.ensure_future(self._send_body(connection, scope, receive))
         keep = False
@@ -210,6 +214,7 @@ class Forwarder:
     async def _send_body(self, connection: CoreConnection, scope: Any, receive: Any) -> None:
         """Send the body as it comes, then wait for the client to leave, which ends the request there too."""
         chunked = _is_chunked(scope)
+        await connection.may_send.wait()  # asking for the body tells the client to send it (RFC 9110 10.1.1)
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -230,7 +235,9 @@ class Forwarder:
             event = await connection.next_event()
         except _Lost:
             raise _Closed from None
-        while event["type"] != "head" or event["status"] < 200:  # 100: the body is sent anyway
+        while event["type"] != "head" or event["status"] < 200:
+            if event["type"] == "head" and event["status"] == 100:
+                connection.may_send.set()
             event = await connection.next_event()
         fields = [field for field in event["headers"] if field[0].lower() not in HOP_BY_HOP]
         await send({"type": "http.response.start", "status": event["status"], "headers": fields})
@@ -251,7 +258,7 @@ def request_head(scope: Any) -> bytes:
     target = scope["raw_path"] + (b"?" + scope["query_string"] if scope["query_string"] else b"")
     target = relayed_target(target, scope["extensions"]["fazt"]["authority"], scope["headers"])
     lines = [b"%s %s HTTP/1.1\r\n" % (scope["method"].encode(), target)]
-    lines += [b"%s: %s\r\n" % field for field in fields if field[0] not in HOP_BY_HOP and field[0] != b"expect"]
+    lines += [b"%s: %s\r\n" % field for field in fields if field[0] not in HOP_BY_HOP]
     if _is_chunked(scope):
         lines.append(b"transfer-encoding: chunked\r\n")
     lines.append(b"%s: %s\r\n\r\n" % origin_field(origin))
@@ -265,6 +272,11 @@ def _may_be_sent_twice(scope: Any) -> bool:
 
 def _has_body(scope: Any) -> bool:
     return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
+
+
+def _waits(scope: Any) -> bool:
+    """Tell whether the client sends its body only when it is told to."""
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in scope["headers"])
 
 
 def _is_chunked(scope: Any) -> bool:

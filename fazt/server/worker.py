@@ -49,6 +49,8 @@ from fazt.tls.contexts import Contexts
 log = logging.getLogger("fazt.worker")
 LOOK_S = 0.5  # for changes, where no request asks for pages
 
+READING: set[asyncio.Task[None]] = set()
+
 T = TypeVar("T")
 
 
@@ -200,7 +202,9 @@ def _take_settings(
 ) -> None:
     """Let changed settings count here too; called on the loop, behind the look that found them."""
     if any(change.kind == "setting" for change in changes):
-        loop.create_task(_read_settings(settings, beside))
+        task = loop.create_task(_read_settings(settings, beside))
+        READING.add(task)  # the loop itself holds a task only loosely
+        task.add_done_callback(READING.discard)
 
 
 def _clear_spill(loop: asyncio.AbstractEventLoop, spill: Spill, changes: Sequence[Change]) -> None:

@@ -57,6 +57,12 @@ SENT = {
     "trailers": "POST /api/echo @one\nTransfer-Encoding: chunked\nTrailer: X-A\n\n1\na\n0\nX-A: 1\n\n",
     "a body of a GET": "GET /api/echo @one\nContent-Length: 2\n\nhi",
     "a body that is awaited": "POST /api/echo @one\nExpect: 100-continue\nContent-Length: 2\n\nhi",
+    "a body that nobody wants": (
+        'POST /api/sites HTTP/1.1\nHost: dashboard.localhost\nExpect: 100-continue\nContent-Length: 9\n\n{"name":1'
+    ),
+    "a body that is awaited by a client of old": (
+        "POST /api/echo HTTP/1.0\nHost: one.localhost\nExpect: 100-continue\nContent-Length: 2\n\nhi"
+    ),
     "a length and chunks": "POST /api/echo @one\nContent-Length: 5\nTransfer-Encoding: chunked\n\n0\n\n",
     "another upgrade": "POST /api/echo @one\nConnection: Upgrade\nUpgrade: h2c\nContent-Length: 2\n\nhi",
     "one behind the other": "POST /api/echo @one\nContent-Length: 1\n\naGET /api/echo @two\n\n",
@@ -108,6 +114,18 @@ def told(server: FaztServer, sent: str) -> bytes:
             answer += piece
     answer = answer.replace(b":%d" % server.port, b":PORT")
     return re.sub(rb"(?i)(date|last-modified|fazt-request-id|etag): [^\r]*", rb"\1", answer)
+
+
+def test_nobody_is_told_to_send_what_nobody_wants(pair: tuple[FaztServer, FaztServer]) -> None:
+    for server in pair:
+        for _ in range(3):
+            assert told(server, SENT["a body that nobody wants"]).startswith(b"HTTP/1.1 401 ")
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+                fields = b"Host: one.localhost\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+                connection.sendall(b"POST /api/echo HTTP/1.1\r\n" + fields)
+                assert connection.recv(1 << 16) == b"HTTP/1.1 100 Continue\r\n\r\n"
+                connection.sendall(b"hi")
+                assert connection.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("name", SENT)
