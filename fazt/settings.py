@@ -8,8 +8,7 @@ import hashlib
 import logging
 import math
 import os
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -471,32 +470,3 @@ def backup_folder(settings: Settings, database: Path) -> Path:
     if settings.backup_folder:
         return database.parent / Path(settings.backup_folder).expanduser()
     return database.with_name(f"{database.name}.backups")
-
-
-def memory_limit_bytes(root: Path = Path("/")) -> int:
-    """Return the memory that this process may use: the machine's, or less where a control group allows less."""
-    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"), *_group_limits(root)]
-    return min(limits)
-
-
-def _group_limits(root: Path) -> Iterator[int]:
-    """Yield the limits of the process's control groups and of those above them (cgroups(7), versions 1 and 2)."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:  # a system without control groups
-        return
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, group = rest.partition(":")
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        top = root / "sys/fs/cgroup" / ("memory" if controllers else "")
-        name = "memory.limit_in_bytes" if controllers else "memory.max"
-        folder = top / group.lstrip("/")
-        while folder.is_relative_to(top):
-            try:
-                text = (folder / name).read_text().strip()
-            except OSError:  # inside a container the outer groups cannot be seen
-                text = "max"
-            yield int(text) if text.isdigit() else sys.maxsize
-            folder = folder.parent

@@ -18,12 +18,13 @@ import pytest
 from loopback import FaztServer, free_port, run_cli
 
 from fazt._speedups.pages import Pages
+from fazt.control_groups import memory_limit_bytes
 from fazt.errors import InvalidInput, ListenError, StoreBusy
 from fazt.server.alone import open_api
 from fazt.server.making import make_hosting, make_limits, make_spill, page_cache_bytes, remove_spills
 from fazt.server.running import forget_pages
 from fazt.server.serving import run
-from fazt.settings import Settings, listen_address, memory_limit_bytes, public_url
+from fazt.settings import Settings, listen_address, public_url
 from fazt.store import sites
 from fazt.store.changes import Change
 from fazt.store.database import Database

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from fazt.control_groups import memory_limit_bytes
 from fazt.errors import InvalidInput
-from fazt.settings import Settings, database_path, load_settings, memory_limit_bytes, socket_path
+from fazt.settings import Settings, database_path, load_settings, socket_path
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "settings.md").read_text()
 

@@ -9,11 +9,13 @@ import asyncio
 import ctypes
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+
+from fazt.control_groups import MemoryGroup, memory_groups
 
 log = logging.getLogger("fazt.memory")
 
@@ -124,34 +126,16 @@ def give_back() -> None:
 
 def look(root: Path = Path("/")) -> Memory | None:
     """Return what is left for this process, None where the system does not tell."""
-    found = [*_groups(root)]
+    found = [memory for each in memory_groups(root) if (memory := _left(each)) is not None]
     with suppress(OSError, KeyError):
         said = _fields(root / "proc/meminfo", r"(\w+):\s+(\d+) kB")
         found.append(Memory(said["MemTotal"] * 1024, said["MemAvailable"] * 1024))
     return min(found, key=lambda memory: memory.available - memory.low, default=None)
 
 
-def _groups(root: Path) -> Iterator[Memory]:
-    """Yield what the control groups of this process allow and have left, where they allow less than all."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:  # a system without control groups
-        return
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, group = rest.partition(":")
-        if controllers and "memory" not in controllers.split(","):
-            continue
-        top = root / "sys/fs/cgroup" / ("memory" if controllers else "")
-        folder = top / group.lstrip("/")
-        while folder.is_relative_to(top):
-            memory = _group(folder, is_old=bool(controllers))
-            if memory is not None:
-                yield memory
-            folder = folder.parent
-
-
-def _group(folder: Path, *, is_old: bool) -> Memory | None:
+def _left(group: MemoryGroup) -> Memory | None:
+    """Return what a control group allows and has left; None where it allows everything, or cannot be seen."""
+    folder, is_old = group
     limit_name, used_name, prefix = (
         ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_") if is_old else ("memory.max", "memory.current", "")
     )

@@ -19,6 +19,7 @@ from fazt.api.telling import Telling, served
 from fazt.backups.schedule import Plan, Schedule
 from fazt.backups.shelf import Retention, Shelf
 from fazt.clock import SystemClock
+from fazt.control_groups import memory_limit_bytes
 from fazt.edge.limits import Limits
 from fazt.hooks.receiving import Receiver
 from fazt.jobs.options import parse_job
@@ -37,7 +38,6 @@ from fazt.settings import (
     backup_folder,
     check_domain,
     listen_address,
-    memory_limit_bytes,
     public_url,
     read_networks,
 )
