@@ -1,5 +1,7 @@
 """When a certificate is renewed, and when a failed order is tried again."""
 
+from datetime import UTC, datetime
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,5 +49,13 @@ def test_a_limit_is_waited_for() -> None:
 
 @given(st.text(max_size=100))
 def test_any_words_are_no_limit_or_one(words: str) -> None:
-    limit_ends(words)
-    limit_ends(f"retry after {words}")
+    for said in (words, f"retry after {words}"):
+        ends = limit_ends(said)
+        assert ends is None or f"{datetime.fromtimestamp(ends / 1000, UTC):%H:%M:%S}" in said
+
+
+@given(st.datetimes(datetime(1971, 1, 1), datetime(9000, 1, 1)), st.sampled_from(["{} UTC", "{}Z"]))
+def test_every_moment_is_read(moment: datetime, form: str) -> None:
+    moment = moment.replace(microsecond=0, tzinfo=UTC)
+    said = f"too many; Retry After {form.format(moment.strftime('%Y-%m-%d %H:%M:%S'))}: wait"
+    assert limit_ends(said) == int(moment.timestamp()) * 1000

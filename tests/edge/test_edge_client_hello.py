@@ -1,11 +1,11 @@
 """ClientHellos: those of OpenSSL, made ones, cut ones, and bytes that are none."""
 
 import contextlib
-import ssl
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from openssl_hello import openssl_hello
 
 from fazt.edge.client_hello import MAX_HELLO_BYTES, Hello, NotTls, read_hello
 
@@ -13,17 +13,6 @@ LABEL = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=1, max_size=20)
 HOST = st.lists(LABEL, min_size=1, max_size=5).map(".".join)
 PROTOCOLS = st.lists(st.binary(min_size=1, max_size=20), max_size=5).map(tuple)
 OTHERS = st.lists(st.tuples(st.integers(17, 65535), st.binary(max_size=2000)), max_size=5)
-
-
-def openssl_hello(host: str, *protocols: str) -> bytes:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    if protocols:
-        context.set_alpn_protocols(protocols)
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = context.wrap_bio(incoming, outgoing, server_hostname=host)
-    with contextlib.suppress(ssl.SSLWantReadError):
-        client.do_handshake()
-    return outgoing.read()
 
 
 def vector(size: int, data: bytes) -> bytes:

@@ -16,6 +16,7 @@ import pytest
 import uvloop
 from fake_edge import request
 from made_certificates import make_certificate
+from openssl_hello import openssl_hello
 
 from fazt._speedups.pages import Clock, Page, Pages, Variant
 from fazt._speedups.statistics import AccessRing
@@ -114,19 +115,6 @@ def client_context(host: str, protocol: str = "http/1.1") -> ssl.SSLContext:
     return context
 
 
-def hello(host: str | None, *protocols: str) -> bytes:
-    """Return the first bytes that OpenSSL sends for a host."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = host is not None
-    if protocols:
-        context.set_alpn_protocols(protocols)
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    client = context.wrap_bio(incoming, outgoing, server_hostname=host)
-    with contextlib.suppress(ssl.SSLWantReadError):
-        client.do_handshake()
-    return outgoing.read()
-
-
 @contextlib.asynccontextmanager
 async def serving(folder: Path, **limits: Any) -> AsyncIterator[Server]:
     server = Server(folder, **limits)
@@ -162,7 +150,7 @@ def test_each_host_is_shown_its_own_certificate(tmp_path: Path) -> None:
 def test_a_name_without_a_certificate_is_refused(tmp_path: Path, host: str | None) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as server:
-            assert await server.send(hello(host)) == UNRECOGNIZED_NAME
+            assert await server.send(openssl_hello(host)) == UNRECOGNIZED_NAME
             assert server.hellos == [(host or "", ())]
 
     run(scenario)
@@ -246,7 +234,7 @@ def test_plain_http_is_sent_to_https_where_there_is_any(tmp_path: Path) -> None:
 def test_a_hello_may_come_in_pieces(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as server:
-            assert await server.send(hello("other.example.org"), slowly=True) == UNRECOGNIZED_NAME
+            assert await server.send(openssl_hello("other.example.org"), slowly=True) == UNRECOGNIZED_NAME
 
     run(scenario)
 
@@ -255,7 +243,7 @@ def test_waiting_for_the_rest_of_a_hello_takes_no_time_of_the_processor(tmp_path
     async def scenario() -> None:
         async with serving(tmp_path) as server:
             _, writer = await asyncio.open_connection("127.0.0.1", server.edge.tls_port)
-            writer.write(hello(HOSTS[0])[:-1])
+            writer.write(openssl_hello(HOSTS[0])[:-1])
             before = time.process_time()
             await asyncio.sleep(0.5)
             assert time.process_time() - before < 0.25
@@ -280,9 +268,9 @@ def test_whoever_says_nothing_is_cut(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with serving(tmp_path, header_timeout_s=0.2) as server:
             assert await server.send(b"") == b""
-            assert await server.send(hello(HOSTS[0])[:40]) == b""
-            assert await server.send(hello(HOSTS[0])[:40], half=True) == b""
-            answered = await server.send(hello(HOSTS[0]))  # and then no more
+            assert await server.send(openssl_hello(HOSTS[0])[:40]) == b""
+            assert await server.send(openssl_hello(HOSTS[0])[:40], half=True) == b""
+            answered = await server.send(openssl_hello(HOSTS[0]))  # and then no more
             assert answered.startswith(b"\x16\x03")
 
     run(scenario)
@@ -304,7 +292,7 @@ def test_there_are_no_more_handshakes_than_connections_may_be(tmp_path: Path) ->
 def test_clients_that_leave_fill_no_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as server:
-            first = hello(HOSTS[0])
+            first = openssl_hello(HOSTS[0])
             for data, how in itertools.product(
                 (first, first + b"\x14\x03\x03\x00\x01\x01", first + b"nonsense"), "cfr"
             ):
@@ -330,7 +318,7 @@ def test_clients_that_leave_fill_no_log(tmp_path: Path, caplog: pytest.LogCaptur
 def test_a_store_that_fails_is_said_in_a_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def scenario() -> None:
         async with serving(tmp_path) as server:
-            assert await server.send(hello("broken.example.org")) == b""
+            assert await server.send(openssl_hello("broken.example.org")) == b""
             await asyncio.sleep(0.02)
 
     run(scenario)
