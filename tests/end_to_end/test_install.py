@@ -199,3 +199,38 @@ def test_killed_at_any_point_one_of_both_versions_runs(booted: Debian) -> None:
         booted.run("curl -fsS --retry 5 --retry-all-errors -H 'Host: blog.localhost' http://127.0.0.1/")
         seen.add(booted.run("readlink /opt/fazt/current").strip())
     assert seen == {"9.1.0", "9.2.0"}
+
+
+DATABASE = "/var/lib/fazt/data.db"
+CERTIFICATE = """
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /tmp/key.pem -out /tmp/chain.pem -days 9 \
+  -subj /CN=blog.localhost -addext subjectAltName=DNS:blog.localhost 2>/dev/null
+fazt cert add /tmp/chain.pem /tmp/key.pem --db /var/lib/fazt/data.db
+"""
+
+
+def test_https_and_workers_as_a_service(booted: Debian) -> None:
+    install(booted, "--https :443")
+    booted.run(CERTIFICATE)
+    ask = "curl -fsS --cacert /tmp/chain.pem https://blog.localhost/"
+    assert booted.run(ask) == "a blog"
+    moved = booted.run("curl -sS -o /dev/null -w '%{http_code} %{redirect_url}' http://blog.localhost/")
+    assert moved == "308 https://blog.localhost/"
+    assert booted.run("stat -c '%a %U' /var/lib/fazt/data.db.key").strip() == "600 fazt"
+    booted.run("fazt config set workers 2 --db /var/lib/fazt/data.db")
+    booted.run("fazt config set https_redirect no --db /var/lib/fazt/data.db")
+    with subprocess.Popen(booted.command("python3 /given/load.py 25"), stdout=subprocess.PIPE, text=True) as load:
+        booted.run("fazt service restart && fazt service restart")
+        booted.run(f"until fazt status --json --db {DATABASE} | grep -q '\"workers\": 2'; do sleep 0.2; done")
+        assert booted.run(ask) == "a blog"
+        main = booted.run("systemctl show -p MainPID --value fazt").strip()
+        booted.run("systemctl reload fazt")
+        booted.run(upgrade("9.2.0"))
+        assert "9.2.0" in booted.run(f"fazt status --db {DATABASE} --json")
+        output = load.communicate()[0]
+    assert load.returncode == 0, output
+    booted.run(f"kill -9 $({PROCESS.format('[f]azt.server.worker')})")
+    assert main != booted.run("systemctl show -p MainPID --value fazt").strip()
+    assert booted.run("systemctl is-active fazt").strip() == "active"
+    booted.run(f"until fazt status --json --db {DATABASE} | grep -q '\"workers\": 2'; do sleep 0.2; done")
+    assert booted.run(ask) == "a blog"
