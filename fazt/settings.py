@@ -8,6 +8,7 @@ import hashlib
 import logging
 import math
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import Field, dataclass, field, fields, replace
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -88,6 +89,12 @@ class Settings:
     acme_email: str = _setting("", "Where the authority may write to the owner.", live=True)
     acme_ca_file: str = _setting(
         "", "File with the certificates that an authority of one's own is believed by; empty: the system's.", live=True
+    )
+    acme_binding: str = _setting(
+        "",
+        "Account at an authority that only takes bound ones (EAB), as KEY_ID:HMAC_KEY; it gives you both.",
+        live=True,
+        secret=True,
     )
     acme_challenge: str = _setting(
         "auto",
@@ -446,7 +453,21 @@ def authority_url(text: str) -> str:
     return url
 
 
+def read_binding(text: str) -> tuple[str, str] | None:
+    """Return the id and the key (base64url) by which an account is bound (RFC 8555 7.3.4). Raises: InvalidInput."""
+    if not text:
+        return None
+    id, _, key = text.strip().rpartition(":")
+    key = key.translate(str.maketrans("+/", "-_")).rstrip("=")  # some authorities show it as plain base64
+    if not id or not re.fullmatch(r"[A-Za-z0-9_-]{16,}", key) or len(key) % 4 == 1:
+        raise InvalidInput(
+            "acme_binding is no KEY_ID:HMAC_KEY; both are shown by the authority where it binds accounts."
+        )
+    return id, key
+
+
 SYNTAX: dict[str, Callable[[str], object]] = {
+    "acme_binding": read_binding,
     "acme_directory": authority_url,
     "domain": check_domain,
     "http": listen_address,

@@ -8,7 +8,7 @@ import pytest
 
 from fazt.control_groups import memory_limit_bytes
 from fazt.errors import InvalidInput
-from fazt.settings import Settings, database_path, load_settings, socket_path
+from fazt.settings import Settings, database_path, load_settings, read_binding, socket_path
 
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "settings.md").read_text()
 
@@ -58,3 +58,17 @@ def test_the_socket_lies_beside_the_database_where_its_name_fits(tmp_path: Path)
 
 def test_the_memory_limit_is_no_more_than_the_machine_has() -> None:
     assert 0 < memory_limit_bytes() <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+@pytest.mark.parametrize(
+    "text", ["kid", "kid:", ":zWNDZM6eQGHWpSRTPal5", "kid:short", "kid:zWNDZM6eQGHWpSRTP", "kid:zWN ZM6eQGHWpSRTPal5"]
+)
+def test_a_binding_that_is_none_is_refused_and_not_repeated(text: str) -> None:
+    with pytest.raises(InvalidInput, match="acme_binding is no KEY_ID:HMAC_KEY") as refused:
+        read_binding(text)
+    assert "zWN" not in refused.value.message
+
+
+def test_a_binding() -> None:
+    assert read_binding("") is None
+    assert read_binding(" a:b:zWND+/6eQGHWpSRTPal5eA== ") == ("a:b", "zWND-_6eQGHWpSRTPal5eA")

@@ -4,6 +4,7 @@ Blocking: for threads. Rule: loaded when a certificate is ordered, since the lib
 """
 
 import logging
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import datetime, timedelta
@@ -28,6 +29,7 @@ TIMEOUT_S = 30
 ORDER_S = 180  # for an authority to look at the proofs, and to sign
 LONGEST_ERROR = 500
 NONCES = 5
+_JOINING = threading.Lock()  # a binding may be good for one account: orders beside each other make one
 
 
 def make_key() -> bytes:
@@ -54,14 +56,21 @@ class _Network(client.ClientNetwork):
 class Authority:
     """One authority, with our account there. Raises: OrderFailed, from each call, with what the authority says."""
 
-    def __init__(self, directory: str, account_key: bytes, email: str, ca_file: str) -> None:
-        """Reach an authority; `ca_file` holds the certificates that it is believed by, empty: those of the system."""
+    def __init__(
+        self, directory: str, account_key: bytes, email: str, ca_file: str, binding: tuple[str, str] | None = None
+    ) -> None:
+        """Reach an authority.
+
+        `ca_file` holds the certificates that it is believed by, empty: those of the system; `binding` is the id and the
+        key (base64url) of an account made elsewhere, where the authority wants one (RFC 8555 7.3.4).
+        """
         key = serialization.load_pem_private_key(account_key, None)
         agent = f"fazt/{__version__}"
         self._net = _Network(
             JWKEC(key=key), alg=ES256, verify_ssl=cast(bool, ca_file or True), user_agent=agent, timeout=TIMEOUT_S
         )
         self._email = email
+        self._binding = binding
         with _told(directory):
             found = client.ClientV2.get_directory(directory, self._net)
             self._client = client.ClientV2(found, self._net)
@@ -73,7 +82,8 @@ class Authority:
     def order(self, names: Sequence[str], kinds: Sequence[str], show: Show) -> tuple[bytes, bytes]:
         """Return a certificate for names with those above it, and its new key; proofs are of the first kind offered."""
         with _told(names[0]), ExitStack() as shown:
-            self._join()
+            with _JOINING:
+                self._join()
             key = make_key()
             order = self._client.new_order(crypto_util.make_csr(key, list(names)))
             for each in order.authorizations:
@@ -90,12 +100,33 @@ class Authority:
 
     def _join(self) -> None:
         """Have an account: the one that the key belongs to, else a new one. The owner agreed by setting HTTPS up."""
-        contact = (f"mailto:{self._email}",) if self._email else ()
-        wanted = messages.NewRegistration(contact=contact, terms_of_service_agreed=True)
+        about: dict[str, Any] = {"contact": (f"mailto:{self._email}",) if self._email else ()}
+        if self._binding is not None:
+            if self._is_known():  # a binding may be good for one new account only
+                return
+            about["external_account_binding"] = self._bound(*self._binding)
+        self._account(messages.NewRegistration(terms_of_service_agreed=True, **about))
+
+    def _is_known(self) -> bool:
+        """Return whether the key has an account already, and use it."""
+        try:
+            self._account(messages.NewRegistration(only_return_existing=True))
+        except messages.Error as error:
+            if error.code == "accountDoesNotExist":
+                return False
+            raise
+        return True
+
+    def _account(self, wanted: messages.NewRegistration) -> None:
         try:
             self._client.new_account(wanted)
         except errors.ConflictError as known:  # RFC 8555 7.3.1: it is there already
             self._net.account = messages.RegistrationResource(uri=known.location, body=messages.Registration())
+
+    def _bound(self, id: str, key: str) -> dict[str, Any]:
+        """Return what says that the account belongs to the one with that id."""
+        assert self._net.key is not None
+        return messages.ExternalAccountBinding.from_data(self._net.key.public_key(), id, key, self._client.directory)
 
     def _prove(self, wanted: Any, kinds: Sequence[str], show: Show, shown: ExitStack) -> None:
         if wanted.body.status == messages.STATUS_VALID:

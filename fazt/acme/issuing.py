@@ -52,6 +52,7 @@ class Choice:
     public: bool  # the authority signs for the whole internet
     email: str
     ca_file: str
+    binding: tuple[str, str] | None  # id and key that bind the account to one made elsewhere
     kinds: tuple[str, ...]
     dns: DnsChoice = field(default_factory=DnsChoice)
 
@@ -282,7 +283,7 @@ def _authority(choice: Choice, key: bytes) -> "Authority":
     # The library takes half a second to load: only who orders needs it.
     from fazt.acme.authority import Authority
 
-    return Authority(choice.directory, key, choice.email, choice.ca_file)
+    return Authority(choice.directory, key, choice.email, choice.ca_file, choice.binding)
 
 
 def _make_key() -> bytes:

@@ -38,7 +38,9 @@ def list_(as_json: bool, db: str | None, remote: str | None) -> None:
     if as_json:
         print_json({"items": items})
     elif not items:
-        click.echo("There is no certificate yet. Bring one: fazt cert add CHAIN KEY")
+        click.echo(
+            "There is no certificate yet. See what is ordered: fazt cert status. Bring one: fazt cert add CHAIN KEY"
+        )
     else:
         rows = [
             (str(each["number"]), _names(each), SOURCES[each["source"]], _end(each), each["issuer"]) for each in items

@@ -175,17 +175,19 @@ def check_certificates(subject: Subject) -> Finding:
     """See whether HTTPS has certificates, and whether they are valid for a while yet."""
     if not subject.settings.https:
         return Finding("certificates", "ok", "HTTPS is not set.")
+    ordered = "fazt cert status says why none is ordered; " if subject.settings.acme == "yes" else ""
+    fix = f"{ordered}fazt cert add CHAIN KEY brings one."
     if subject.expires is None:
         what = "HTTPS is set and there is no certificate: every connection is refused."
-        return Finding("certificates", "failure", what, "fazt cert add CHAIN KEY")
+        return Finding("certificates", "failure", what, fix)
     name, ends = subject.expires
     days = (ends - datetime.now(UTC)).days
     if days < 0:
         what = f"The certificate of {name} has expired."
-        return Finding("certificates", "failure", what, "fazt cert add CHAIN KEY brings a new one.")
+        return Finding("certificates", "failure", what, fix)
     what = f"The first of {subject.certificates} certificates to expire is that of {name}, in {days} days."
     if days < EXPIRY_DAYS:
-        return Finding("certificates", "warning", what, "fazt cert add CHAIN KEY brings a new one.")
+        return Finding("certificates", "warning", what, fix)
     return Finding("certificates", "ok", what)
 
 

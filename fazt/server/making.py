@@ -39,6 +39,7 @@ from fazt.settings import (
     check_domain,
     listen_address,
     public_url,
+    read_binding,
     read_networks,
 )
 from fazt.sites.hosting import Hosting
@@ -184,6 +185,7 @@ def _acme_choice(settings: Settings) -> Choice:
         public=settings.acme_directory in AUTHORITIES,
         email=settings.acme_email,
         ca_file=settings.acme_ca_file,
+        binding=read_binding(settings.acme_binding),
         kinds=kinds,
         dns=DnsChoice(settings.acme_dns, settings.acme_dns_token, settings.acme_dns_server, settings.acme_dns_key),
     )

@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pebble
@@ -56,7 +57,12 @@ class Orderer:
 
     def __init__(self, database: Database, authority: Pebble, **chosen: Any) -> None:
         self.database, self.clock, self.told = database, Hand(), list[tuple[str, str]]()
-        values = {"kinds": ("http-01",), "directory": authority.directory, "ca_file": str(authority.ca_file)}
+        values = {
+            "kinds": ("http-01",),
+            "directory": authority.directory,
+            "ca_file": str(authority.ca_file),
+            "binding": None,
+        }
         self.choice = Choice(**{"active": True, "public": False, "email": "ann@fazt.example", **values, **chosen})
         self.folder = database.path.parent
         self.proofs = Proofs()
@@ -102,6 +108,28 @@ def test_a_wildcard_by_a_program_that_writes_records(
     asyncio.run(scenario())
     written = (database.path.parent / "written").read_text().splitlines()
     assert written == [f"{word} _acme-challenge.{DOMAIN}" for word in ("present", "present", "cleanup", "cleanup")]
+
+
+def test_an_account_is_bound_to_one_made_elsewhere(database: Database, tmp_path: Path) -> None:
+    key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+    with pebble.running(tmp_path, {"kid-1": key}) as strict:
+
+        async def error(**chosen: Any) -> str:
+            """Return what the first order says; the authority finds nobody who proves a host."""
+            found = Orderer(database, strict, **chosen)
+            last = max((order.next_at for order in database.read_blocking(acme.list_orders)), default=0)
+            found.clock.now = max(found.clock.now, last + 1)
+            await found.look()
+            return min(database.read_blocking(acme.list_orders), key=lambda order: order.name).error
+
+        unbound = asyncio.run(error())
+        assert "externalAccountBinding" in unbound
+        wrong = asyncio.run(error(binding=("kid-1", key[::-1])))
+        assert "the authority says" in wrong
+        assert key[::-1] not in wrong
+        assert "could not be proven" in asyncio.run(error(binding=("kid-1", key)))
+        known = asyncio.run(error(binding=("kid-2", key)))  # a binding is for a new account
+        assert "could not be proven" in known
 
 
 def test_a_failed_order_waits_longer_each_time_and_is_told(database: Database, authority: Pebble) -> None:

@@ -46,8 +46,8 @@ class Pebble:
 
 
 @contextlib.contextmanager
-def running(folder: Path) -> Iterator[Pebble]:
-    """Run the authority until the block ends."""
+def running(folder: Path, bound: dict[str, str] | None = None) -> Iterator[Pebble]:
+    """Run the authority until the block ends; it takes accounts that are bound to one of `bound` (keys by id) only."""
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     assert not missing, f"{missing} missing: apt-get install pebble"
     listen, management, names, names_management = (free_port() for _ in range(4))
@@ -69,6 +69,8 @@ def running(folder: Path) -> Iterator[Pebble]:
         "privateKey": str(folder / "pebble.key"),
         "httpPort": found.http_port,
         "tlsPort": found.tls_port,
+        "externalAccountBindingRequired": bound is not None,
+        "externalAccountMACKeys": bound or {},
     }
     (folder / "pebble.json").write_text(json.dumps({"pebble": configuration}))
     environment = os.environ | {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": "20", "PEBBLE_AUTHZREUSE": "0"}
