@@ -87,8 +87,12 @@ def note(
     connection: apsw.Connection, caller: Principal, act: Act, before: bytes | None = None, after: bytes | None = None
 ) -> None:
     """Write down a change inside of the transaction that makes it."""
-    subject = act.subject[:LONGEST_SUBJECT]
-    audit.add(connection, Entry(caller.actor, caller.address, act.action, act.site, subject, before, after))
+    audit.add(connection, entry_of(caller, act, before, after))
+
+
+def entry_of(caller: Principal, act: Act, before: bytes | None = None, after: bytes | None = None) -> Entry:
+    """Return what is written down of a change."""
+    return Entry(caller.actor, caller.address, act.action, act.site, act.subject[:LONGEST_SUBJECT], before, after)
 
 
 def _seen(look: Look | None, connection: apsw.Connection) -> bytes | None:

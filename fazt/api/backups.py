@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from fazt.api import shapes
 from fazt.api.access import Admin
 from fazt.api.answers import Answer, NoContent, answer, whole_list
-from fazt.api.auditing import Act, Audit
+from fazt.api.auditing import Act, Audit, entry_of
 from fazt.api.description import sends
 from fazt.api.shapes import Page
 from fazt.api.times import iso
@@ -32,6 +32,7 @@ log = logging.getLogger("fazt.backups")
 
 CONTENT = "application/octet-stream"
 PIECE_BYTES = 1 << 20
+RESTORE = "backup.restore"
 Passphrase = Annotated[str | None, Field(max_length=1000, repr=False)]
 Count = Annotated[int, Field(ge=0, le=10_000)]
 
@@ -157,8 +158,10 @@ class BackupCalls:
         check_owner(caller)
         found = await asyncio.to_thread(self._shelf.find, id)
         async with self._one:
-            await asyncio.to_thread(restoring.stage, found.path, self._database.path, body.passphrase)
-        await self._note(caller, "backup.restore", found.id)
+            entry = entry_of(caller, Act(RESTORE, found.id))
+            place = self._database.path
+            await asyncio.to_thread(restoring.stage, found.path, place, body.passphrase, entry=entry)
+        await self._note(caller, RESTORE, found.id)
         if self._restart is not None:
             self._restart()
         return answer({"backup": found.id, "restarting": self._restart is not None}, 202)

@@ -9,7 +9,8 @@ from pathlib import Path
 import apsw
 
 from fazt.errors import BackupRefused, NotFound, SecretsLocked, StoreCorrupt
-from fazt.store import blobs, changes, key_file, schema, sealed_rows, sealing, sites, versions
+from fazt.store import audit, blobs, changes, faults, key_file, schema, sealed_rows, sealing, sites, versions
+from fazt.store.audit import Entry
 from fazt.store.blobs import Blob
 
 NO_LIMIT = -1
@@ -63,6 +64,16 @@ def take_key_along(path: Path, database: Path, *, required: bool) -> bytes | Non
         elif required:
             raise SecretsLocked(sealing.LOST.format(id=id.hex()))
         return key
+
+
+def write_down(path: Path, entry: Entry) -> None:
+    """Add a row to the audit log of a closed copy; one that is older than the log has none. Raises: StoreError."""
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        try:
+            if schema.pragma(connection, "user_version") >= audit.SINCE:
+                audit.add(connection, entry)
+        except apsw.Error as error:
+            raise faults.from_sqlite(error, path, connection) from error
 
 
 def check(path: Path, progress: Callable[[int, int], None] | None = None) -> None:

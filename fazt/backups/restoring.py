@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from fazt.backups import contents
 from fazt.backups.file import Header, Progress
 from fazt.backups.shelf import prove_file
 from fazt.store import faults
+from fazt.store.audit import Entry
 from fazt.store.lock import take_lock
 from fazt.store.staged import BESIDE, is_staged, staged_path, swap_in, sync_folder
 
@@ -23,14 +25,18 @@ def stage(
     passphrase: str | None = None,
     boot: Callable[[Path, Sequence[str]], None] | None = None,
     progress: Progress | None = None,
+    entry: Entry | None = None,
 ) -> Header:
     """Check a backup and decide that it takes the place of the database when that is opened next.
 
+    `entry` is written to the audit log of what is restored: that of the database which is swapped out goes with it.
     Blocks its thread. Raises: BackupRefused, StorageFull, StoreError; nothing has changed then.
     """
     unfinished = database.with_name(f".{database.name}.restore.part")
     try:
         header = prove_file(backup, unfinished, passphrase, boot, progress)
+        if entry is not None:
+            contents.write_down(unfinished, entry)
         if os.geteuid() == 0 and database.exists():  # the service must be able to write it
             owner = database.stat()
             os.chown(unfinished, owner.st_uid, owner.st_gid)

@@ -15,6 +15,7 @@ from typing import Any
 import click
 import orjson
 
+from fazt.auth.tokens import local_owner
 from fazt.backups import file, restoring
 from fazt.backups.boot import boot
 from fazt.backups.file import Header, Progress
@@ -24,9 +25,10 @@ from fazt.cli.options import json_option, server_options
 from fazt.cli.output import age, facts, number, print_json, size, table
 from fazt.cli.secret_input import read_secret
 from fazt.cli.transports import SocketTransport
-from fazt.errors import InvalidInput, NotFound
+from fazt.errors import FaztError, InvalidInput, NotFound
 from fazt.settings import Settings, backup_folder, database_path, socket_path
 from fazt.store import key_file
+from fazt.store.audit import Entry
 from fazt.store.staged import sync_folder
 
 
@@ -224,11 +226,17 @@ def restore(
     _confirm(header.sites, str(path), yes)
     passphrase = _passphrase(passphrase_path) if header.is_encrypted else None
     with _progress("Checking", header.bytes) as progress:
-        restoring.stage(path, database, passphrase, progress=progress)
+        entry = Entry(local_owner().actor, "", "backup.restore", None, path.name)
+        restoring.stage(path, database, passphrase, progress=progress, entry=entry)
     if SocketTransport.is_open(socket_path(database)):
         _warn_of_missing_key(header, database)
-        with connect(db, None) as client:
-            client.ask("POST", "restart")
+        try:
+            with connect(db, None) as client:
+                client.ask("POST", "restart")
+        except FaztError:  # it is decided all the same
+            text = "The backup is checked, and takes the place of the database when the server starts next."
+            click.secho(text, fg="yellow", err=True)
+            raise
         click.echo(f"{number(header.sites, 'site')} restored; the server starts anew.")
         return
     kept = restoring.finish(database)

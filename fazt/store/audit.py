@@ -22,6 +22,7 @@ LIST_PAGE = """
         AND (?6 IS NULL OR at < ?6)
     ORDER BY number DESC LIMIT ?7
 """
+SINCE = 5  # the migration that made the table
 TRIM = "DELETE FROM audit WHERE at < ?"
 
 

@@ -1,5 +1,6 @@
 """Backups through the API: who may what, what stands in the audit log, and what is never told."""
 
+from contextlib import closing
 from dataclasses import replace
 
 import apsw
@@ -7,7 +8,10 @@ import pytest
 from api_calls import Api
 
 from fazt.backups import file, restoring
-from fazt.store import environment, kv, sites, versions
+from fazt.store import audit, environment, kv, sites, versions
+from fazt.store.audit import Filter
+from fazt.store.database import Database
+from fazt.store.staged import staged_path
 
 PASSPHRASE = "a long night of rain"
 
@@ -60,6 +64,9 @@ def test_a_restore_is_staged_and_the_server_starts_anew(api: Api) -> None:
     assert (restored.status, restored.json) == (202, {"backup": made["id"], "restarting": True})
     assert api.restarts == 1
     assert restoring.is_staged(api.database.path)
+    with closing(Database.open(staged_path(api.database.path))) as copy:
+        found = copy.read_blocking(audit.list_page, Filter(action="backup.restore"), None, 10)
+    assert [(row.actor, row.subject) for row in found] == [("socket", made["id"])]
 
 
 def test_what_cannot_be_restored_changes_nothing(api: Api) -> None:

@@ -15,7 +15,8 @@ import pytest
 from fazt.backups import file, restoring
 from fazt.backups.shelf import Shelf
 from fazt.errors import BackupRefused, StorageFull, StoreBusy
-from fazt.store import kv, sites
+from fazt.store import audit, kv, sites
+from fazt.store.audit import Entry, Filter
 from fazt.store.database import Database
 from fazt.store.kv import Write
 
@@ -48,6 +49,17 @@ def test_a_restored_database_is_the_old_one_and_the_new_one_is_kept(database: Da
     assert not restoring.is_staged(database.path)
     assert (value_of(database.path), value_of(kept)) == (b'"kept"', b'"newer"')
     assert restoring.finish(database.path) is None
+
+
+def test_who_restored_it_stands_in_the_log_of_what_was_restored(database: Database, shelf: Shelf) -> None:
+    made = shelf.create()
+    database.close()
+    restoring.stage(made.path, database.path, entry=Entry("user:ann", "192.0.2.1", "backup.restore", None, made.id))
+    restoring.finish(database.path)
+    with closing(Database.open(database.path)) as opened:
+        found = opened.read_blocking(audit.list_page, Filter(action="backup.restore"), None, 10)
+    assert [(row.actor, row.subject) for row in found] == [("user:ann", made.id)]
+    assert Shelf(database.path, shelf.folder).prove(made).failed is None  # the backup itself is as it was
 
 
 def test_what_a_killed_server_left_in_its_wal_is_kept(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ def test_a_running_server_is_restored_and_goes_on(server: FaztServer, tmp_path: 
     deploy(server, tmp_path / "site", "newest")
     wait_for(server, "newest")
     assert json.loads(server.cli("status", "--json").stdout)["pid"] == pid
+    rows = json.loads(server.cli("audit", "--json").stdout)["items"]
+    assert [row["subject"] for row in rows if row["action"] == "backup.restore"] == [f"{made['id']}.fazt"]
 
 
 def test_one_site_comes_back_alone(server: FaztServer, tmp_path: Path) -> None:
