@@ -56,7 +56,7 @@ def take_key_along(path: Path, database: Path, *, required: bool) -> bytes | Non
 
     Raises: SecretsLocked where it is missing and required.
     """
-    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+    with _changing(path) as connection:
         id = sealing.key_id(connection)
         key = key_file.find(database, id)
         if key is not None:
@@ -68,12 +68,9 @@ def take_key_along(path: Path, database: Path, *, required: bool) -> bytes | Non
 
 def write_down(path: Path, entry: Entry) -> None:
     """Add a row to the audit log of a closed copy; one that is older than the log has none. Raises: StoreError."""
-    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
-        try:
-            if schema.pragma(connection, "user_version") >= audit.SINCE:
-                audit.add(connection, entry)
-        except apsw.Error as error:
-            raise faults.from_sqlite(error, path, connection) from error
+    with _changing(path) as connection:
+        if schema.pragma(connection, "user_version") >= audit.SINCE:
+            audit.add(connection, entry)
 
 
 def check(path: Path, progress: Callable[[int, int], None] | None = None) -> None:
@@ -101,6 +98,16 @@ def _is_whole(connection: apsw.Connection, blob: Blob) -> bool:
     except NotFound:
         return False
     return made.digest() == blob.hash
+
+
+@contextmanager
+def _changing(path: Path) -> Iterator[apsw.Connection]:
+    """Open a closed copy for writing; it has no WAL: what is committed is in it. Raises: StoreError."""
+    try:
+        with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+            yield connection
+    except apsw.Error as error:
+        raise faults.from_sqlite(error, path) from error
 
 
 @contextmanager

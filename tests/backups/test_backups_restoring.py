@@ -62,6 +62,32 @@ def test_who_restored_it_stands_in_the_log_of_what_was_restored(database: Databa
     assert Shelf(database.path, shelf.folder).prove(made).failed is None  # the backup itself is as it was
 
 
+def test_where_the_row_does_not_fit_nothing_is_staged(database: Database, shelf: Shelf) -> None:
+    """The copy fits on the disk, the copy with the row does not."""
+    made = shelf.create()
+    database.close()
+    script = (
+        "import resource, signal, sys\n"
+        "from pathlib import Path\n"
+        "from fazt.backups import restoring\n"
+        "from fazt.errors import StoreError\n"
+        "from fazt.store.audit import Entry\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "most = int(sys.argv[3])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))\n"
+        "entry = Entry('ann', '', 'backup.restore', None, 'a', b'x' * 50_000)\n"
+        "try:\n"
+        "    restoring.stage(Path(sys.argv[1]), Path(sys.argv[2]), entry=entry)\n"
+        "except StoreError:\n"
+        "    sys.exit(7)\n"
+    )
+    size = made.header.bytes
+    done = subprocess.run([sys.executable, "-c", script, str(made.path), str(database.path), str(size)], check=False)
+    assert done.returncode == 7
+    assert not restoring.is_staged(database.path)
+    assert not list(database.path.parent.glob(".*"))
+
+
 def test_what_a_killed_server_left_in_its_wal_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "data.db"
     script = (
