@@ -2,6 +2,7 @@
 
 A call says what it answers where it is declared (`Answer[shapes.Link]`): the type checker holds it to that, and the
 description of the API (`description.py`) is made from the same line. Rule: no number of the store gets out.
+It is long and flat on purpose: a list of names and types, to be looked up in.
 """
 
 from collections.abc import Sequence
